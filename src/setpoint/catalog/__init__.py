@@ -1,0 +1,28 @@
+"""What can be set: values and units, versions, parameters, catalogs.
+
+Knows the settings of no instance and the rules of no engine: an engine hands in its `Grammar` (how it writes numbers,
+booleans, units and lists) and its catalogs as data.
+"""
+
+from __future__ import annotations
+
+from setpoint.catalog.catalog import Catalog, CatalogDiff, ParameterChange
+from setpoint.catalog.grammar import Grammar
+from setpoint.catalog.parameter import Context, Kind, Parameter, Value
+from setpoint.catalog.units import Dimension, Unit, UnitSystem
+from setpoint.catalog.version import Version
+
+__all__ = [
+    "Catalog",
+    "CatalogDiff",
+    "Context",
+    "Dimension",
+    "Grammar",
+    "Kind",
+    "Parameter",
+    "ParameterChange",
+    "Unit",
+    "UnitSystem",
+    "Value",
+    "Version",
+]

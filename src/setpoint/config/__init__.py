@@ -1,0 +1,1 @@
+"""What is set: instances, facts, layers, revisions, drift; all of it pure."""

@@ -1,0 +1,160 @@
+"""The port every engine answers: pure questions about requests and replies, and one way to connect.
+
+An engine is six files behind this one class. Everything but `connect` is pure, so an air-gapped instance is the same
+engine with another driver, and a test needs no server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from setpoint.catalog import Catalog, Grammar, Version
+    from setpoint.catalog.catalog import CatalogData
+    from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.engines.plan import Blocked, Plan, Request, Step
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one request brought: rows, and which text was run (a fallback's number from 1, 0 for the request itself)."""
+
+    rows: tuple[tuple[Any, ...], ...] = ()
+    fallback: int = 0
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach an instance. `secret` answers the password when a driver asks, None to let the driver look itself."""
+
+    instance: str
+    address: str
+    secret: Callable[[], str | None]
+    timeout_seconds: float = 5.0
+
+    def __repr__(self) -> str:
+        """Name the instance only; an address can hold a user's name and more."""
+        return f"Target({self.instance!r})"
+
+
+class Driver(Protocol):
+    """One connection to one instance. Raises `UnreachableError` when the instance does not answer in time,
+    `NotPermittedError` when the login may not, `ApplyError` never: what a failed step means is the session's business.
+    """
+
+    @property
+    def version(self) -> Version:
+        """The engine's version, known from connecting."""
+        ...
+
+    def run(self, request: Request) -> Reply:
+        """Run one request in one round trip; a request refused for lack of rights falls back to its lesser texts."""
+        ...
+
+    def lock(self, holder: str) -> None:
+        """Take the instance's apply lock for this connection; raise `HeldError` naming the holder."""
+        ...
+
+    def reconnect(self, timeout_seconds: float) -> None:
+        """Connect again after a restart, waiting up to the timeout; raise `UnreachableError`."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; the lock goes with it."""
+        ...
+
+
+class StepsMade(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine's answer to "how do I get from here to there?"."""
+
+    steps: tuple[Step, ...]
+    blocked: tuple[Blocked, ...] = ()
+    operator_steps: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter we set earlier and no layer asks for any more: put back what stood before, if ours still stands.
+
+    `ours` is the persisted text we wrote; `restore` the persisted text that stood before (None: no entry stood there).
+    """
+
+    parameter: str
+    ours: SettingText
+    restore: SettingText
+
+
+class Engine(Protocol):
+    """One database engine."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, such as ``postgresql``."""
+        ...
+
+    @property
+    def grammar(self) -> Grammar:
+        """How the engine writes values."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """The folder that holds ``catalog/*.json`` and ``templates/*.yaml``."""
+        ...
+
+    def family(self, version: Version) -> str:
+        """Answer the name of the shipped catalog that fits a version (``18`` for 18.6)."""
+        ...
+
+    def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
+        """Ask a running server for its whole catalog, request by request; the generator's return value is the catalog.
+
+        `describe_config` is the output of the server binary's own listing where one is at hand, else empty.
+        """
+        ...
+
+    def claims(self) -> Mapping[str, str]:
+        """Answer the memory claims: a label, and its formula over parameters and facts, in bytes."""
+        ...
+
+    def observe(self, version: Version) -> Request:
+        """Answer the one request of an observation."""
+        ...
+
+    def read(
+        self, instance: str, reply: Reply, *, at: datetime, version: Version
+    ) -> tuple[Observation, Catalog]:
+        """Turn the reply into an observation and the live catalog."""
+        ...
+
+    def steps(
+        self,
+        desired: Mapping[str, SettingText],
+        releases: Sequence[Release],
+        observation: Observation,
+        catalog: Catalog,
+        reasons: Mapping[str, str],
+    ) -> StepsMade:
+        """Answer the steps from observed to desired, for the parameters that differ, in a safe order."""
+        ...
+
+    def connect(self, target: Target, *, is_read_only: bool) -> Driver:
+        """Connect; raise `UnreachableError`."""
+        ...
+
+    def rules(self) -> Sequence[Any]:
+        """Answer the engine's rules (`setpoint.recommend.Rule`)."""
+        ...
+
+    def rescue(self, plan: Plan, data_directory: str) -> str:
+        """Take a plan's persisted entries out of the files of a server that does not start with them.
+
+        Answers what was done, in one sentence; raises `NotPermittedError` with what an operator must do where the files are
+        out of reach.
+        """
+        ...
