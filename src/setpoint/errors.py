@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point in a text: file (or any name of the source), line and column, both counted from 1 (0: not known)."""
+    """A point in a text: source, and line and column counted from 1 (0: not known)."""
 
     source: str
     line: int = 0
@@ -73,7 +73,7 @@ class InputError(SetpointError):
     exit_code = 2
 
 
-class InputErrors(InputError):
+class InputErrors(InputError):  # noqa: N818 - the plural is the point
     """All the faults of one input at once; ``faults`` holds them in the order of the text."""
 
     def __init__(self, faults: Sequence[InputError], *, where: Place | str = "") -> None:
@@ -113,7 +113,10 @@ class OverBudgetError(RefusedError):
 
 
 class ApplyError(RefusedError):
-    """A step failed. ``state`` is ``old`` or ``new`` when the instance is wholly in that state, else ``mixed``."""
+    """A step failed.
+
+    ``state`` is ``old`` or ``new`` when the instance is wholly in that state, else ``mixed``.
+    """
 
     def __init__(self, what: str, *, state: str, where: Place | str = "", next_step: str = "") -> None:
         """Remember which state the instance was left in."""

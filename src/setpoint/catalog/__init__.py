@@ -1,7 +1,7 @@
 """What can be set: values and units, versions, parameters, catalogs.
 
-Knows the settings of no instance and the rules of no engine: an engine hands in its `Grammar` (how it writes numbers,
-booleans, units and lists) and its catalogs as data.
+Knows the settings of no instance and the rules of no engine: an engine hands in its `Grammar` (how it writes
+numbers, booleans, units and lists) and its catalogs as data.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ class CatalogData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     engine: str
     version: str
     evidence: str
-    """How its facts are known, shown to users: ``harvested from a running server`` or ``not verified on an engine``."""
+    """How its facts are known, shown to users: ``harvested from a running server`` or ``not verified on an
+    engine``.
+    """
     source: str = ""
     parameters: tuple[Parameter, ...]
 
@@ -100,7 +102,10 @@ class Catalog:
         return self.get(name).format(value, self.grammar)
 
     def is_same(self, name: str, left: str | tuple[str, ...], right: str | tuple[str, ...]) -> bool:
-        """Tell whether two texts are the same value of that parameter; unknown or unreadable ones compare as texts."""
+        """Tell whether two texts are the same value of that parameter.
+
+        Unknown parameters and unreadable texts compare as texts.
+        """
         parameter = self.find(name)
         if parameter is None:
             return left == right

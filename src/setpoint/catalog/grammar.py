@@ -1,7 +1,7 @@
 """How one engine writes values: booleans, numbers, units, lists and names.
 
-The port between typed values (here) and an engine's own spelling (its `dialect.py`). A grammar raises `ValueError` with a
-sentence about the text alone; the parameter adds its name and its bounds.
+The port between typed values (here) and an engine's own spelling (its `dialect.py`). A grammar raises
+`ValueError` with a sentence about the text alone; the parameter adds its name and its bounds.
 """
 
 from __future__ import annotations

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from setpoint.catalog.units import Unit
 
 Value = bool | int | float | str | tuple[str, ...]
-"""A typed value. Sizes and durations are numbers in the parameter's own unit; lists and flag sets are tuples."""
+"""A typed value.
+
+Sizes and durations are numbers in the parameter's own unit; lists and flag sets are tuples.
+"""
 
 
 class Kind(Enum):
@@ -51,8 +54,9 @@ _RELATIVE_TOLERANCE = 1e-6
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One parameter of one engine version.
 
-    `unit` is the engine's own base unit (``8kB``, ``ms``); `default`, `min` and `max` are numbers in it. `values` are the
-    words an enum or a flag set accepts, `aliases` the further words it takes and what it reads each of them as.
+    `unit` is the engine's own base unit (``8kB``, ``ms``); `default`, `min` and `max` are numbers in it.
+    `values` are the words an enum or a flag set accepts, `aliases` the further words it takes and what it
+    reads each of them as.
     """
 
     name: str
@@ -103,7 +107,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         return value
 
     def format(self, value: Value, grammar: Grammar) -> str:
-        """Write a value the way the engine would show it: largest exact unit, usual words, quoted list items."""
+        """Write a value as the engine would show it: largest exact unit, usual words, quoted items."""
         if isinstance(value, bool):
             return grammar.write_bool(value=value)
         if isinstance(value, tuple):

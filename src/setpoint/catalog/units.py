@@ -1,8 +1,8 @@
 """Units the way one engine means them.
 
-A unit is a factor over a dimension's smallest step: bytes for sizes, microseconds for durations. Which words exist and
-whether their case matters belongs to the engine (PostgreSQL: ``GB`` is 2^30 bytes and ``gb`` is an error), so a
-`UnitSystem` is handed in by the engine and never guessed here.
+A unit is a factor over a dimension's smallest step: bytes for sizes, microseconds for durations. Which words
+exist and whether their case matters belongs to the engine (PostgreSQL: ``GB`` is 2^30 bytes and ``gb`` is an
+error), so a `UnitSystem` is handed in by the engine and never guessed here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class UnitSystem:
         return word if self.is_case_sensitive else word.lower()
 
     def find(self, word: str) -> Unit | None:
-        """Answer the unit a word names, a counted one (``8kB``, ``16MB``) included; None where there is none."""
+        """Answer the unit a word names, a counted one (``8kB``) included, or None."""
         match = _COUNTED.fullmatch(word)
         if match is None:
             return None

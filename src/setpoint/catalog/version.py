@@ -14,8 +14,8 @@ _PRERELEASE = re.compile(r"(?:devel|alpha|beta|rc)\d*", re.IGNORECASE)
 class Version(NamedTuple):
     """A version as its numbers; ``parts`` orders, ``suffix`` (``rc1``, ``-MariaDB``) only shows.
 
-    A pre-release orders before nothing else than its own numbers: configuration cares which catalog a server has,
-    and a release candidate has the catalog of its release.
+    A pre-release orders before nothing else than its own numbers: configuration cares which catalog a server
+    has, and a release candidate has the catalog of its release.
     """
 
     parts: tuple[int, ...]
@@ -23,7 +23,7 @@ class Version(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read ``18``, ``18.6``, ``19rc1``, ``10.11.19-MariaDB`` or ``15.18 (Debian 15.18-0)``; raise `InputError` else."""
+        """Read ``18``, ``18.6``, ``19rc1``, ``10.11.19-MariaDB`` and the like; raise `InputError` else."""
         match = _LEADING_NUMBERS.match(text)
         if match is None:
             message = f"{text!r} is no version"

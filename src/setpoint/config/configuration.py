@@ -1,4 +1,4 @@
-"""The fleet's whole configuration as one immutable value: what revisions hold, YAML shows and layers are made from."""
+"""The fleet's whole configuration as one immutable value, which revisions hold and YAML shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SettingText = str | tuple[str, ...] | None
 
 Settings = dict[str, SettingText]
 
-SECRET_ADVICE = "refer to the password instead: env:NAME or file:/path"
+SECRET_ADVICE = "refer to the password instead: env:NAME or file:/path"  # noqa: S105 - says where to put one
 _SECRET_REFERENCE = re.compile(r"(?:(?:env|file):.+)?", re.DOTALL)
 _SECRET_IN_TARGET = re.compile(
     r"(?:^|[\s?&;])(?:ssl)?(?:password|pwd|passwd)\s*=|://[^/@\s]*:[^/@\s]+@", re.IGNORECASE
@@ -48,9 +48,9 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One instance: how to reach it, where it belongs, and its own settings.
 
-    `target` is the engine's own way to name a server, without password; `password` refers to one (``env:NAME``,
-    ``file:/path``, empty for the driver's own places such as ``~/.pgpass``) and never holds it. `restart_command` is
-    split like a shell splits words and run without a shell.
+    `target` is the engine's own way to name a server, without password; `password` refers to one
+    (``env:NAME``, ``file:/path``, empty for the driver's own places such as ``~/.pgpass``) and never holds
+    it. `restart_command` is split like a shell splits words and run without a shell.
     """
 
     engine: str

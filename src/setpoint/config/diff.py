@@ -1,4 +1,4 @@
-"""Semantic differences: between settings (by the engine's meaning) and between configurations (field by field)."""
+"""Differences: between settings by the engine's meaning, between configurations field by field."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One field of one part of a configuration that differs.
 
-    `part` is ``fleet:ENGINE``, ``group:NAME`` or ``instance:NAME``; `field` is a field's name or ``settings.PARAMETER``.
-    A value that is not there is `msgspec.UNSET`.
+    `part` is ``fleet:ENGINE``, ``group:NAME`` or ``instance:NAME``; `field` is a field's name or
+    ``settings.PARAMETER``. A value that is not there is `msgspec.UNSET`.
     """
 
     part: str
@@ -40,7 +40,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 def diff_settings(
     old: Mapping[str, SettingText], new: Mapping[str, SettingText], catalog: Catalog | None = None
 ) -> tuple[SettingChange, ...]:
-    """Compare two sets of settings, sorted by name; with a catalog ``1GB`` and ``1048576kB`` are no difference."""
+    """Compare settings, sorted by name; with a catalog ``1GB`` and ``1048576kB`` are no difference."""
     changes: list[SettingChange] = []
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)

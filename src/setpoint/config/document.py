@@ -1,8 +1,8 @@
 """YAML as a tree of nodes that know their line and column.
 
-YAML 1.2 as people expect it: a plain scalar is its text (``on``, ``010`` and ``12:30`` stay what they look like) until the
-reader of the document says what it should be. Duplicate keys, anchors, aliases, tags and second documents are refused, and
-all faults are reported at once.
+YAML 1.2 as people expect it: a plain scalar is its text (``on``, ``010`` and ``12:30`` stay what they look
+like) until the reader of the document says what it should be. Duplicate keys, anchors, aliases, tags and
+second documents are refused, and all faults are reported at once.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class Faults:
 
 
 def read_yaml(text: str, source: str, faults: Faults | None = None) -> Node:
-    """Read one YAML document; raise `InputErrors` with every duplicate key, alias and tag, or the first syntax error.
+    """Read one YAML document; raise `InputErrors` with every fault, or with the first syntax error.
 
-    With a collector handed in, faults other than syntax are left to the caller, who adds its own and raises them together.
+    With a collector handed in, faults other than syntax are left to the caller, who adds its own and raises
+    them together.
     """
     import yaml
 
@@ -190,4 +191,5 @@ def _line_of_bad_character(text: str) -> int:
 def _position(fault: InputError) -> tuple[str, int, int]:
     source, _, rest = fault.where.partition(":")
     numbers = [int(part) for part in rest.split(":") if part.isdigit()]
-    return source, *(numbers + [0, 0])[:2]
+    line, column = [*numbers, 0, 0][:2]
+    return source, line, column

@@ -1,7 +1,8 @@
 """Drift: desired against observed, one class per managed parameter.
 
-Classes are told apart by what a person would do next: nothing (in sync, normalised), restart (pending restart), look for
-who else speaks (shadowed), put right (drifted), look it up (unknown), observe again (stale).
+Classes are told apart by what a person would do next: nothing (in sync, normalised), restart (pending
+restart), look for who else speaks (shadowed), put right (drifted), look it up (unknown), observe again
+(stale).
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class DriftClass(Enum):
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """One managed parameter of one instance, judged.
 
-    `desired` is the text as configured, `observed` the running value as the engine would show it. `is_deviation` is the
-    answer to "is something to be done?". `origin` is the place that decides the running value.
+    `desired` is the text as configured, `observed` the running value as the engine would show it.
+    `is_deviation` is the answer to "is something to be done?". `origin` is the place that decides the running
+    value.
     """
 
     parameter: str
@@ -60,8 +62,8 @@ def classify(
 ) -> tuple[Drift, ...]:
     """Judge every managed parameter, sorted by name.
 
-    An observation older than `stale_after` makes every class stale: its old judgement is told in the explanation, and
-    nothing is called in sync that was not looked at.
+    An observation older than `stale_after` makes every class stale: its old judgement is told in the
+    explanation, and nothing is called in sync that was not looked at.
     """
     drifts = [judge(name, desired[name], observation.settings.get(name), catalog) for name in sorted(desired)]
     age = at - observation.at
@@ -152,7 +154,7 @@ def _text(desired: SettingText) -> str:
     return ", ".join(desired) if isinstance(desired, tuple) else str(desired)
 
 
-def _drift(  # noqa: PLR0913 - the fields of one row
+def _drift(
     name: str,
     drift_class: DriftClass,
     desired: SettingText,

@@ -13,8 +13,9 @@ Storage = Literal["hdd", "ssd", "nvme", "network"]
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What an instance runs on and in. None means not known, never zero.
 
-    Sizes are bytes. `ram_bytes` is what the instance may use: the host's memory or, when smaller, its container's limit.
-    `sources` says for each known fact where it came from (``/proc/meminfo``, ``cgroup``, ``operator``).
+    Sizes are bytes. `ram_bytes` is what the instance may use: the host's memory or, when smaller, its
+    container's limit. `sources` says for each known fact where it came from (``/proc/meminfo``, ``cgroup``,
+    ``operator``).
     """
 
     version: str = ""

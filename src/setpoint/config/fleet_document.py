@@ -1,4 +1,4 @@
-"""The fleet's configuration as a YAML document, read with all faults at once and written so that reading gives it back.
+"""The fleet's configuration as a YAML document, read with all faults at once.
 
 ::
 
@@ -79,7 +79,10 @@ def write_fleet(configuration: Configuration) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Read a size as people write it (``16GB``, ``512 MiB``, bare bytes; powers of 1024); raise `ValueError`."""
+    """Read a size as people write it: ``16GB``, ``512 MiB``, bare bytes; raise `ValueError`.
+
+    Multiples are powers of 1024.
+    """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         message = f"{text!r} is no size"
@@ -158,7 +161,8 @@ class _Reader:
                     place, f"{name}: no group is called {instance.group!r}", "add it under `groups:`"
                 )
             elif instance.group and groups[instance.group].engine != instance.engine:
-                what = f"{name}: a {instance.engine} instance in the {groups[instance.group].engine} group {instance.group}"
+                other = groups[instance.group].engine
+                what = f"{name}: a {instance.engine} instance in the {other} group {instance.group}"
                 self._faults.add(place, what, "a group holds instances of one engine")
 
     def _engine(self, fields: dict[str, Node], node: Node) -> str:
@@ -304,7 +308,9 @@ def _dumper() -> Any:
 
     def write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         style = "'" if text in ("", "~", "null", "Null", "NULL") else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
+            "tag:yaml.org,2002:str", text, style=style
+        )
 
     Dumper.add_representer(str, write_text)
     Dumper.yaml_implicit_resolvers = {

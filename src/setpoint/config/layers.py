@@ -33,8 +33,8 @@ class LayerKind(IntEnum):
 class Layer:
     """One layer: its settings by folded parameter name, who it is, and for an override until when it holds.
 
-    `revision` is the revision the layer was read from, empty for engine defaults. Layers of one kind are ordered by the
-    list they stand in: later wins.
+    `revision` is the revision the layer was read from, empty for engine defaults. Layers of one kind are
+    ordered by the list they stand in: later wins.
     """
 
     kind: LayerKind

@@ -19,8 +19,8 @@ _STRUCTS: dict[str, type[Group | Instance]] = {"group": Group, "instance": Insta
 def merge(base: Configuration, ours: Configuration, theirs: Configuration) -> Configuration:
     """Join the edits base -> ours and base -> theirs; raise `ConflictError` naming every overlap.
 
-    The same edit on both sides is no conflict. Edits overlap when they give one field of one part two different values, or
-    when one side removes a part that the other side edits.
+    The same edit on both sides is no conflict. Edits overlap when they give one field of one part two
+    different values, or when one side removes a part that the other side edits.
     """
     our_edits = {(edit.part, edit.field): edit for edit in diff_configurations(base, ours)}
     their_edits = {(edit.part, edit.field): edit for edit in diff_configurations(base, theirs)}
@@ -69,7 +69,8 @@ def _build(kind: str, fields: Mapping[str, Any]) -> object:
 
 
 def _overlap(ours: Edit, theirs: Edit) -> str:
-    return f"{ours.part} {ours.field}: one edit says {_show(ours.new)}, the other {_show(theirs.new)} (was {_show(ours.old)})"
+    says = f"one edit says {_show(ours.new)}, the other {_show(theirs.new)}"
+    return f"{ours.part} {ours.field}: {says} (was {_show(ours.old)})"
 
 
 def _removals_against_edits(ours: Iterable[Edit], theirs: Iterable[Edit]) -> list[str]:

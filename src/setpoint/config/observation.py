@@ -42,8 +42,9 @@ INSTANCE_WIDE = frozenset(
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One place that gives a parameter a value. `text` is as written there.
 
-    `is_in_force` marks the one that decides the instance's running value. `scope` names the role or database of an override
-    (``role app``, ``database shop``, ``role app in database shop``). `fault` is the engine's own word on an entry it could not use.
+    `is_in_force` marks the one that decides the instance's running value. `scope` names the role or database
+    of an override (``role app``, ``database shop``, ``role app in database shop``). `fault` is the engine's
+    own word on an entry it could not use.
     """
 
     kind: OriginKind
@@ -65,9 +66,10 @@ class ObservedSetting(
 ):
     """The instance's own value of one parameter, with every place that speaks about it.
 
-    `value` is the text of the running value in the parameter's base unit, as the engine reports it. `pending` is the text that
-    waits for a restart, None when nothing waits. `origins` run from the lowest to the highest precedence.
-    `is_inferred` is set where the session could not see the instance's own value and it was worked out from the origins.
+    `value` is the text of the running value in the parameter's base unit, as the engine reports it. `pending`
+    is the text that waits for a restart, None when nothing waits. `origins` run from the lowest to the
+    highest precedence. `is_inferred` is set where the session could not see the instance's own value and it
+    was worked out from the origins.
     """
 
     value: str | None
@@ -103,8 +105,9 @@ class FileFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Everything read from one instance in one round trip.
 
-    `metrics` maps canonical names (``txn.commit``) to the engine's cumulative or current values; missing is missing.
-    `catalog_hash` names the live catalog that gives the texts their meaning. `unseen` lists what this login may not read, in words.
+    `metrics` maps canonical names (``txn.commit``) to the engine's cumulative or current values; missing is
+    missing. `catalog_hash` names the live catalog that gives the texts their meaning. `unseen` lists what
+    this login may not read, in words.
     """
 
     instance: str

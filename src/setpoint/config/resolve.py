@@ -35,8 +35,9 @@ class Resolved:
 def resolve(layers: Iterable[Layer], at: datetime) -> dict[str, Resolved]:
     """Merge layers in force at that time; the highest wins.
 
-    A text of None takes a parameter out of management from that layer down, so it is absent from the answer unless a
-    higher layer sets it again. Layers may come in any order of kinds; within a kind the later one wins.
+    A text of None takes a parameter out of management from that layer down, so it is absent from the answer
+    unless a higher layer sets it again. Layers may come in any order of kinds; within a kind the later one
+    wins.
     """
     in_force = sorted((layer for layer in layers if layer.is_in_force(at)), key=_by_kind)
     chains: dict[str, tuple[Layer, ...]] = {}

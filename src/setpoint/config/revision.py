@@ -1,13 +1,14 @@
 """Revisions: immutable, content-addressed, complete.
 
-A configuration is cut into objects (one per fleet engine, group and instance), objects are gathered in 256 buckets by the
-hash of their key, and a root names the buckets; a revision names a root. So a revision is complete, equal parts are kept
-once, and an edit of one instance among 100 000 writes one object, one bucket and one root.
+A configuration is cut into objects (one per fleet engine, group and instance), objects are gathered in 256
+buckets by the hash of their key, and a root names the buckets; a revision names a root. So a revision is
+complete, equal parts are kept once, and an edit of one instance among 100 000 writes one object, one bucket
+and one root.
 """
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads it when the class is made
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Objects(msgspec.Struct, frozen=True):
-    """A configuration cut into objects: the root's hash, every body by its hash, and the object hash of every part."""
+    """A configuration cut into objects: the root, bodies by hash, and each part's object hash."""
 
     root: str
     bodies: dict[str, bytes]

@@ -1,19 +1,19 @@
 """A plan is data: what will be done to one instance, in which order, and how to take it back.
 
-Plans are made from desired settings and one observation, hashed, stored, shown, approved and only then applied. The
-statements themselves are the engine's business; a step carries them as opaque requests made by its `apply.py`.
+Plans are made from desired settings and one observation, hashed, stored, shown, approved and only then
+applied. The statements themselves are the engine's business; a step carries them as opaque requests made by
+its `apply.py`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads it when the class is made
+from datetime import datetime
 from enum import Enum
-
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.catalog import Catalog, Context  # noqa: TC001 - msgspec reads it when the class is made
+from setpoint.catalog import Catalog, Context
 from setpoint.config.configuration import SettingText
 from setpoint.config.revision import canonical, content_hash
 
@@ -44,14 +44,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What stood before a step: the running value, and the engine's persisted entry (None: there was none)."""
+    """What stood before a step: the running value, and the persisted entry (None: there was none)."""
 
     running: str | None
     persisted: SettingText = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One step. Parameter steps carry the text to set (None: reset), what stood before, and both statements."""
+    """One step.
+
+    Parameter steps carry the text to set (None: reset), what stood before, and both statements.
+    """
 
     kind: StepKind
     parameter: str = ""
@@ -76,9 +79,10 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Everything that will be done to one instance.
 
-    `revision` is the head the desired settings came from; `fingerprint` the hash of the instance-wide settings that were
-    observed. Both must still hold when the plan is applied. `expected` maps each touched parameter to the text that must read
-    back (None: whatever the engine falls back to). `operator_steps` is what a person must do where we may not.
+    `revision` is the head the desired settings came from; `fingerprint` the hash of the instance-wide
+    settings that were observed. Both must still hold when the plan is applied. `expected` maps each touched
+    parameter to the text that must read back (None: whatever the engine falls back to). `operator_steps` is
+    what a person must do where we may not.
     """
 
     instance: str
@@ -92,7 +96,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     warnings: tuple[str, ...] = ()
     operator_steps: tuple[str, ...] = ()
     over_budget: str = ""
-    """Why the result could exceed the host's memory; empty when it cannot. Applied only when a named person accepts it."""
+    """Why the result could exceed the host's memory; empty when it cannot.
+
+    Applied only when a named person accepts it.
+    """
 
     @property
     def hash(self) -> str:
@@ -112,7 +119,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
         )
 
 
-def make_plan(  # noqa: PLR0913 - the world a plan rests on, each part by name
+def make_plan(
     engine: Engine,
     desired: Mapping[str, Resolved],
     observation: Observation,
@@ -142,7 +149,7 @@ def make_plan(  # noqa: PLR0913 - the world a plan rests on, each part by name
 
 
 def fingerprint(observation: Observation, catalog: Catalog) -> str:
-    """Hash what a plan rests on: every changeable parameter's own value, persisted entry and waiting value."""
+    """Hash what a plan rests on: all changeable parameters' own, persisted and waiting values."""
     facts: dict[str, tuple[str | None, str | None, str | None]] = {}
     for name, setting in observation.settings.items():
         parameter = catalog.find(name)

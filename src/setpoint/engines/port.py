@@ -1,36 +1,42 @@
 """The port every engine answers: pure questions about requests and replies, and one way to connect.
 
-An engine is six files behind this one class. Everything but `connect` is pure, so an air-gapped instance is the same
-engine with another driver, and a test needs no server.
+An engine is six files behind this one class. Everything but `connect` is pure, so an air-gapped instance is
+the same engine with another driver, and a test needs no server.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from setpoint.config.configuration import SettingText
+from setpoint.engines.plan import Blocked, Step
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from setpoint.catalog import Catalog, Grammar, Version
     from setpoint.catalog.catalog import CatalogData
-    from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.plan import Blocked, Plan, Request, Step
+    from setpoint.engines.plan import Plan, Request
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one request brought: rows, and which text was run (a fallback's number from 1, 0 for the request itself)."""
+    """What one request brought: rows, and which text was run (0, or a fallback's number from 1)."""
 
     rows: tuple[tuple[Any, ...], ...] = ()
     fallback: int = 0
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach an instance. `secret` answers the password when a driver asks, None to let the driver look itself."""
+    """How to reach an instance.
+
+    `secret` answers the password when a driver asks, None to let the driver look itself.
+    """
 
     instance: str
     address: str
@@ -43,8 +49,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Driver(Protocol):
-    """One connection to one instance. Raises `UnreachableError` when the instance does not answer in time,
-    `NotPermittedError` when the login may not, `ApplyError` never: what a failed step means is the session's business.
+    """One connection to one instance.
+
+    Raises `UnreachableError` when the instance does not answer in time,
+    `NotPermittedError` when the login may not, `ApplyError` never: what a failed step means is the session's
+    business.
     """
 
     @property
@@ -53,7 +62,7 @@ class Driver(Protocol):
         ...
 
     def run(self, request: Request) -> Reply:
-        """Run one request in one round trip; a request refused for lack of rights falls back to its lesser texts."""
+        """Run one request in one round trip; where rights are lacking, its lesser texts in turn."""
         ...
 
     def lock(self, holder: str) -> None:
@@ -79,9 +88,12 @@ class StepsMade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter we set earlier and no layer asks for any more: put back what stood before, if ours still stands.
+    """A parameter we set earlier and no layer asks for any more.
 
-    `ours` is the persisted text we wrote; `restore` the persisted text that stood before (None: no entry stood there).
+    What stood before is put back, if ours still stands.
+
+    `ours` is the persisted text we wrote; `restore` the persisted text that stood before (None: no entry
+    stood there).
     """
 
     parameter: str
@@ -112,7 +124,7 @@ class Engine(Protocol):
         ...
 
     def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
-        """Ask a running server for its whole catalog, request by request; the generator's return value is the catalog.
+        """Ask a running server for its whole catalog, request by request; returns the catalog.
 
         `describe_config` is the output of the server binary's own listing where one is at hand, else empty.
         """
@@ -154,7 +166,7 @@ class Engine(Protocol):
     def rescue(self, plan: Plan, data_directory: str) -> str:
         """Take a plan's persisted entries out of the files of a server that does not start with them.
 
-        Answers what was done, in one sentence; raises `NotPermittedError` with what an operator must do where the files are
-        out of reach.
+        Answers what was done, in one sentence; raises `NotPermittedError` with what an operator must do where
+        the files are out of reach.
         """
         ...

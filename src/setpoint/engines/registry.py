@@ -1,6 +1,7 @@
 """Which engines there are, and the catalogs and templates they ship.
 
-Engines are found through the entry-point group ``setpoint.engines``, so another package can add one without a change here.
+Engines are found through the entry-point group ``setpoint.engines``, so another package can add one without a
+change here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sessions: the one place that runs an engine's pure requests over its driver.
 
-An apply here leaves the instance wholly in the old or wholly in the new state and says which. What is about to happen is
-told to a `Journal` before it happens, so that a process that dies at any point leaves a true record behind.
+An apply here leaves the instance wholly in the old or wholly in the new state and says which. What is about
+to happen is told to a `Journal` before it happens, so that a process that dies at any point leaves a true
+record behind.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 _SETTLE_SECONDS = 3.0
-"""A reload is a signal to every process of the server; values read back follow within milliseconds, at worst seconds."""
+"""A reload is a signal to every process of the server; values read back follow within milliseconds, at
+worst seconds.
+"""
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = 120.0
 
@@ -55,7 +58,7 @@ class Journal(Protocol):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """An apply that ended well: how each touched parameter reads back, and whether the server was restarted."""
+    """An apply that ended well: how each parameter reads back, and whether there was a restart."""
 
     drifts: tuple[Drift, ...]
     was_restarted: bool
@@ -80,7 +83,7 @@ def drive(questions: Generator[Request, Reply, _Result], driver: Driver) -> _Res
 
 
 def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECONDS) -> None:
-    """Run an instance's restart command, without a shell; raise `UnavailableError` with the end of its output."""
+    """Run a restart command without a shell; raise `UnavailableError` with the end of its output."""
     words = shlex.split(command)
     try:
         ended = subprocess.run(  # noqa: S603 - the command is the operator's own configuration, run without a shell
@@ -99,8 +102,8 @@ def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECON
 class Application:
     """One plan being applied to one instance.
 
-    `restart` is the way to restart the server, None when that was not asked for: restart-only parameters are then set
-    and left waiting. `now` is asked for the time of each observation.
+    `restart` is the way to restart the server, None when that was not asked for: restart-only parameters are
+    then set and left waiting. `now` is asked for the time of each observation.
     """
 
     engine: Engine
@@ -114,8 +117,9 @@ class Application:
     def run(self) -> Verified:
         """Apply the plan and verify it.
 
-        Raises `HeldError` when somebody else is at it, `StalePlanError` when the instance moved, `ApplyError` with the state
-        it left the instance in, `UnreachableError` when the instance was lost and its state cannot be told.
+        Raises `HeldError` when somebody else is at it, `StalePlanError` when the instance moved, `ApplyError`
+        with the state it left the instance in, `UnreachableError` when the instance was lost and its state
+        cannot be told.
         """
         self.driver.lock(self.holder)
         before, catalog = self._observe()

@@ -216,14 +216,13 @@ class PrivatePostgres:
         self.socket_dir.mkdir()
         owner = self.privileges.owner
         if owner is not None:
+            self._home.chmod(0o711)
+            give_away(self.socket_dir, owner)
             self.binaries = cluster.bring_within_reach(self.binaries, self._home, owner)
         if not (self.data_dir / "PG_VERSION").exists():
             cluster.make_data(self.binaries, self.data_dir, self.privileges, self._templates)
             cluster.append_settings(self.data_dir, self._conf)
         self.log_path.touch()
-        if owner is not None:
-            self._home.chmod(0o711)
-            give_away(self.socket_dir, owner)
 
     def _command(self) -> list[str]:
         """Return the server's command line."""

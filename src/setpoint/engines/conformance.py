@@ -1,0 +1,348 @@
+"""What every engine must do, as a suite that every engine's tests inherit.
+
+A test class derives from `EngineConformance` and answers `subject()`: an engine, a server it may change, and
+how to meddle with that server behind Setpoint's back. The suite then proves the promises of the port: what is
+set is read back, what is not managed stays untouched, a refused step leaves the old state, a stale plan is
+refused, one applies and the other is told.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from setpoint.config.drift import DriftClass, judge
+from setpoint.config.layers import Layer, LayerKind
+from setpoint.config.resolve import resolve
+from setpoint.engines.plan import Plan, Request, Step, StepKind, make_plan
+from setpoint.engines.port import Release
+from setpoint.engines.session import Application, observe
+from setpoint.errors import ApplyError, ConflictError, HeldError, StalePlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from setpoint.catalog import Catalog
+    from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.engines.port import Driver, Engine, Target
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_HOLDER = "conformance"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An engine and a server that the suite may change.
+
+    `immediate`, `restart` and `normalised` name a parameter and a text for it: one that takes effect without
+    a restart, one that needs it, and one whose text the engine rounds or clamps (None where the engine has
+    none). `second` is another text for `immediate`, `bystander` a parameter that no test manages, `refused` a
+    text the engine does not accept. `meddle` persists a text behind Setpoint's back and makes it run where it
+    can (None: removes it).
+    """
+
+    engine: Engine
+    target: Target
+    immediate: tuple[str, str]
+    second: str
+    restart: tuple[str, str]
+    normalised: tuple[str, str] | None
+    bystander: tuple[str, str]
+    refused: tuple[str, str]
+    do_restart: Callable[[], None]
+    meddle: Callable[[str, str | None], None]
+
+
+class _Steps:
+    """A journal that only remembers."""
+
+    def __init__(self) -> None:
+        self.intended: list[int] = []
+        self.finished: list[int] = []
+
+    def intend(self, number: int, step: Step) -> None:
+        del step
+        self.intended.append(number)
+
+    def done(self, number: int) -> None:
+        self.finished.append(number)
+
+
+def demand(truth: object, sentence: str) -> None:
+    """Fail with a sentence unless it is true."""
+    if not truth:
+        raise AssertionError(sentence)
+
+
+class EngineConformance:
+    """The suite. Each test puts back what it changed."""
+
+    def subject(self) -> Subject:
+        """Answer the engine and the server under test."""
+        raise NotImplementedError
+
+    def test_an_observation_reads_every_parameter_with_its_origin(self) -> None:
+        """Every core parameter is observed, and one origin alone decides each known value."""
+        subject = self.subject()
+        observation, catalog = _observe(subject)
+        missing = [p.name for p in catalog.core if p.name not in observation.settings]
+        demand(not missing, f"not observed: {missing}")
+        undecided = [
+            name
+            for name, setting in observation.settings.items()
+            if setting.value is not None and sum(origin.is_in_force for origin in setting.origins) != 1
+        ]
+        demand(not undecided, f"no single origin decides: {undecided}")
+
+    def test_every_observed_value_parses_and_round_trips(self) -> None:
+        """What the engine reports is of its catalog's type, and its written form means the same."""
+        observation, catalog = _observe(self.subject())
+        for name, setting in observation.settings.items():
+            if setting.value is None:
+                continue
+            parameter = catalog.get(name)
+            value = parameter.parse(setting.value, catalog.grammar)
+            again = parameter.parse(parameter.format(value, catalog.grammar), catalog.grammar)
+            demand(parameter.is_same(value, again), f"{name}: {setting.value} does not round-trip")
+
+    def test_two_observations_of_a_quiet_instance_make_equal_plans(self) -> None:
+        """Looking changes nothing: the plans of two looks have one hash."""
+        subject = self.subject()
+        first, second = _plan(subject, dict([subject.immediate])), _plan(subject, dict([subject.immediate]))
+        demand(first.hash == second.hash, "the plan moved although nobody changed anything")
+
+    def test_apply_verify_and_undo(self) -> None:
+        """A change is made, read back, and taken back to where it began, with nothing else touched."""
+        subject = self.subject()
+        before, catalog = _observe(subject)
+        with _Applied(subject, dict([subject.immediate])) as applied:
+            name, text = subject.immediate
+            after, _ = _observe(subject)
+            drift = judge(name, text, after.settings.get(name), catalog)
+            demand(drift.drift_class is DriftClass.IN_SYNC, f"{name}: {drift.explanation}")
+            demand(applied.journal.intended == applied.journal.finished, "a step was begun and not ended")
+            touched = _changed(before, after) - {name}
+            demand(not touched, f"touched without being asked: {sorted(touched)}")
+        ended, _ = _observe(subject)
+        demand(not _changed(before, ended), f"left behind: {sorted(_changed(before, ended))}")
+
+    def test_a_plan_already_true_is_empty(self) -> None:
+        """What is already so makes no step, however it is spelled."""
+        subject = self.subject()
+        with _Applied(subject, dict([subject.immediate])):
+            plan = _plan(subject, dict([subject.immediate]))
+            demand(plan.is_empty, f"steps for what is already so: {[s.parameter for s in plan.steps]}")
+
+    def test_a_restart_parameter_waits_and_says_so(self) -> None:
+        """Without a restart the new value waits and is reported as waiting; with one it runs."""
+        subject = self.subject()
+        name, text = subject.restart
+        plan = _plan(subject, {name: text})
+        demand(plan.restarts == (name,), "the plan does not say that it needs a restart")
+        with _Applied(subject, {name: text}):
+            observation, catalog = _observe(subject)
+            drift = judge(name, text, observation.settings[name], catalog)
+            demand(drift.drift_class is DriftClass.PENDING_RESTART, f"{name} is {drift.drift_class.value}")
+            subject.do_restart()
+            observation, catalog = _observe(subject)
+            drift = judge(name, text, observation.settings[name], catalog)
+            demand(
+                drift.drift_class is DriftClass.IN_SYNC,
+                f"{name} is {drift.drift_class.value} after a restart",
+            )
+        subject.do_restart()
+
+    def test_a_restart_in_the_plan_is_carried_out_when_allowed(self) -> None:
+        """With a way to restart, the plan ends with the new value running."""
+        subject = self.subject()
+        name, text = subject.restart
+        with _Applied(subject, {name: text}, restart=subject.do_restart):
+            observation, catalog = _observe(subject)
+            drift = judge(name, text, observation.settings[name], catalog)
+            demand(drift.drift_class is DriftClass.IN_SYNC, f"{name} is {drift.drift_class.value}")
+
+    def test_a_normalised_value_is_no_drift(self) -> None:
+        """A text that the engine rounds or clamps verifies as normalised and plans no further step."""
+        subject = self.subject()
+        if subject.normalised is None:
+            return
+        name, text = subject.normalised
+        with _Applied(subject, {name: text}):
+            observation, catalog = _observe(subject)
+            drift = judge(name, text, observation.settings[name], catalog)
+            demand(drift.drift_class is DriftClass.NORMALISED, f"{name} is {drift.drift_class.value}")
+            demand(_plan(subject, {name: text}).is_empty, "an eternal diff")
+
+    def test_a_value_the_engine_refuses_is_blocked_in_the_plan(self) -> None:
+        """The live catalog knows what the server would refuse."""
+        subject = self.subject()
+        name, text = subject.refused
+        plan = _plan(subject, {name: text})
+        demand([blocked.parameter for blocked in plan.blocked] == [name], "not blocked")
+        demand(plan.is_empty, "there are steps for a refused value")
+
+    def test_an_unknown_parameter_is_blocked_not_dropped(self) -> None:
+        """A parameter the engine does not know is kept and shown."""
+        plan = _plan(self.subject(), {"no_such_parameter_here": "1"})
+        demand(
+            [blocked.parameter for blocked in plan.blocked] == ["no_such_parameter_here"],
+            "dropped in silence",
+        )
+
+    def test_a_failing_step_leaves_the_old_state(self) -> None:
+        """A step that fails in the middle takes back those before it and says so."""
+        subject = self.subject()
+        before, _ = _observe(subject)
+        plan = _plan(subject, dict([subject.immediate]))
+        broken = _with_failing_step(plan)
+        with closing(subject.engine.connect(subject.target, is_read_only=False)) as driver:
+            application = _application(subject, driver, broken, _Steps(), None)
+            try:
+                application.run()
+            except ApplyError as fault:
+                demand(fault.state == "old", f"the state is {fault.state}: {fault.what}")
+            else:
+                raise AssertionError("a step that fails was not noticed")
+        after, _ = _observe(subject)
+        demand(not _changed(before, after), f"left behind: {sorted(_changed(before, after))}")
+
+    def test_a_stale_plan_is_refused(self) -> None:
+        """A plan made before somebody changed the instance is not applied."""
+        subject = self.subject()
+        plan = _plan(subject, dict([subject.immediate]))
+        subject.meddle(*subject.bystander)
+        try:
+            with closing(subject.engine.connect(subject.target, is_read_only=False)) as driver:
+                try:
+                    _application(subject, driver, plan, _Steps(), None).run()
+                except StalePlanError:
+                    pass
+                else:
+                    raise AssertionError("a stale plan was applied")
+        finally:
+            subject.meddle(subject.bystander[0], None)
+
+    def test_of_two_applies_one_wins_and_the_other_is_told(self) -> None:
+        """While one connection holds the instance, another is told who holds it."""
+        subject = self.subject()
+        with (
+            closing(subject.engine.connect(subject.target, is_read_only=False)) as first,
+            closing(subject.engine.connect(subject.target, is_read_only=False)) as second,
+        ):
+            first.lock("apply by ada")
+            try:
+                second.lock("apply by grace")
+            except HeldError as fault:
+                demand("ada" in str(fault), f"the holder is not named: {fault}")
+            else:
+                raise AssertionError("both hold the instance")
+            first.close()
+            second.lock("apply by grace")
+
+    def test_undo_does_not_overwrite_a_later_human_change(self) -> None:
+        """What somebody set after us is a conflict, named and left alone."""
+        subject = self.subject()
+        name, _ = subject.immediate
+        with _Applied(subject, dict([subject.immediate])) as applied:
+            subject.meddle(name, subject.second)
+            try:
+                applied.undo()
+            except ConflictError as fault:
+                demand(name in str(fault), "the parameter is not named")
+            else:
+                raise AssertionError("a human's change was overwritten")
+            subject.meddle(name, subject.immediate[1])
+
+    def test_a_release_puts_back_only_what_is_still_ours(self) -> None:
+        """A parameter no layer asks for any more goes back, unless somebody else set it since."""
+        subject = self.subject()
+        name, text = subject.immediate
+        with _Applied(subject, {name: text}):
+            ours = Release(parameter=name, ours=text, restore=None)
+            plan = _plan(subject, {}, releases=[ours])
+            demand([s.kind for s in plan.steps if s.parameter] == [StepKind.RESET], "it is not put back")
+            subject.meddle(name, subject.second)
+            plan = _plan(subject, {}, releases=[ours])
+            demand(plan.is_empty, "somebody else's value would be overwritten")
+            demand(plan.warnings, "nobody is told")
+            subject.meddle(name, text)
+
+
+class _Applied:
+    """A change that is applied on entry and taken back on exit."""
+
+    def __init__(
+        self, subject: Subject, desired: Mapping[str, SettingText], restart: Callable[[], None] | None = None
+    ) -> None:
+        self._subject = subject
+        self._desired = desired
+        self._restart = restart
+        self.journal = _Steps()
+
+    def __enter__(self) -> Self:
+        self._plan = _plan(self._subject, self._desired)
+        with closing(self._subject.engine.connect(self._subject.target, is_read_only=False)) as driver:
+            _application(self._subject, driver, self._plan, self.journal, self._restart).run()
+        return self
+
+    def undo(self) -> None:
+        with closing(self._subject.engine.connect(self._subject.target, is_read_only=False)) as driver:
+            application = _application(self._subject, driver, self._plan, self.journal, self._restart)
+            application.undo(self.journal.intended)
+
+    def __exit__(self, *_: object) -> None:
+        self.undo()
+
+
+def _observe(subject: Subject) -> tuple[Observation, Catalog]:
+    with closing(subject.engine.connect(subject.target, is_read_only=True)) as driver:
+        return observe(subject.engine, driver, subject.target.instance, at=_AT)
+
+
+def _plan(subject: Subject, desired: Mapping[str, SettingText], releases: Sequence[Release] = ()) -> Plan:
+    observation, catalog = _observe(subject)
+    layer = Layer(LayerKind.INSTANCE, subject.target.instance, desired)
+    return make_plan(
+        subject.engine, resolve([layer], _AT), observation, catalog, revision="conformance", releases=releases
+    )
+
+
+def _application(
+    subject: Subject, driver: Driver, plan: Plan, journal: _Steps, restart: Callable[[], None] | None
+) -> Application:
+    return Application(
+        engine=subject.engine,
+        driver=driver,
+        plan=plan,
+        journal=journal,
+        now=lambda: _AT,
+        holder=_HOLDER,
+        restart=restart,
+    )
+
+
+def _with_failing_step(plan: Plan) -> Plan:
+    """Put a statement that no engine understands behind the first step."""
+    nonsense = Step(
+        kind=StepKind.SET, do=(Request(text="this is no statement of any engine", is_read_only=False),)
+    )
+    return msgspec.structs.replace(plan, steps=(*plan.steps[:1], nonsense, *plan.steps[1:]))
+
+
+def _changed(before: Observation, after: Observation) -> set[str]:
+    """Answer the parameters whose own, persisted or waiting value differs."""
+    names = before.settings.keys() | after.settings.keys()
+    return {name for name in names if _state(before, name) != _state(after, name)}
+
+
+def _state(observation: Observation, name: str) -> tuple[str | None, str | None, str | None] | None:
+    setting = observation.settings.get(name)
+    if setting is None:
+        return None
+    persisted = setting.persisted
+    return setting.value, persisted.text if persisted is not None else None, setting.pending

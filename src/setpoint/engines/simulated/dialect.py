@@ -1,0 +1,78 @@
+"""How the simulated engine writes values: plain rules that still exercise every kind of value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from setpoint.catalog import Dimension, Unit, UnitSystem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "simulated"
+_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
+_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+UNITS = UnitSystem(
+    (
+        Unit("GB", Dimension.BYTES, 1024**3),
+        Unit("MB", Dimension.BYTES, 1024**2),
+        Unit("kB", Dimension.BYTES, 1024),
+        Unit("B", Dimension.BYTES, 1),
+        Unit("min", Dimension.MICROSECONDS, 60_000_000),
+        Unit("s", Dimension.MICROSECONDS, 1_000_000),
+        Unit("ms", Dimension.MICROSECONDS, 1_000),
+        Unit("us", Dimension.MICROSECONDS, 1),
+    )
+)
+
+
+@dataclass(frozen=True)
+class SimulatedGrammar:
+    """The `Grammar` port for the simulated engine."""
+
+    units: UnitSystem = UNITS
+
+    def fold_name(self, name: str) -> str:
+        """Names are kept in lower case."""
+        return name.lower()
+
+    def read_bool(self, text: str) -> bool:
+        """Read on, off, true, false, 1 or 0."""
+        word = text.strip().lower()
+        if word not in _WORDS:
+            raise ValueError(f"{text!r} is no boolean")
+        return _WORDS[word]
+
+    def read_integer(self, text: str, unit: Unit | None) -> int:
+        """Read a number and round it to whole units."""
+        return round(self.read_real(text, unit))
+
+    def read_real(self, text: str, unit: Unit | None) -> float:
+        """Read a number with an optional unit word."""
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no number")
+        if not match[2]:
+            return float(match[1])
+        word = self.units.find(match[2])
+        if word is None or unit is None or word.dimension is not unit.dimension:
+            raise ValueError(f"{match[2]!r} is no unit of it")
+        return float(match[1]) * word.factor / unit.factor
+
+    def read_list(self, text: str) -> tuple[str, ...]:
+        """Split at commas."""
+        return tuple(item.strip() for item in text.split(",")) if text.strip() else ()
+
+    def write_bool(self, *, value: bool) -> str:
+        """Write on or off."""
+        return "on" if value else "off"
+
+    def write_list(self, items: Sequence[str]) -> str:
+        """Join with commas."""
+        return ", ".join(items)
+
+
+GRAMMAR = SimulatedGrammar()

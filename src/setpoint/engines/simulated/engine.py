@@ -1,0 +1,84 @@
+"""The simulated engine, tied to the port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.engines.simulated import apply, observe
+from setpoint.engines.simulated.dialect import GRAMMAR, NAME, SimulatedGrammar
+from setpoint.engines.simulated.rules import RULES
+from setpoint.errors import NotPermittedError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from datetime import datetime
+
+    from setpoint.catalog import Catalog, Version
+    from setpoint.catalog.catalog import CatalogData
+    from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.port import Driver, Release, Reply, StepsMade, Target
+
+
+class SimulatedEngine:
+    """The `Engine` port for the simulated server."""
+
+    name = NAME
+    grammar: SimulatedGrammar = GRAMMAR
+    data = Path(__file__).parent
+
+    def family(self, version: Version) -> str:
+        """Answer the major version."""
+        return str(version.major)
+
+    def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
+        """Ask the server for its catalog; it has no listing of its own."""
+        del version, describe_config
+        return observe.harvest()
+
+    def claims(self) -> Mapping[str, str]:
+        """Answer what spends memory."""
+        return {"page cache": "cache_size", "sorts": "max_connections * sort_memory"}
+
+    def observe(self, version: Version) -> Request:
+        """Answer the one request of an observation."""
+        return observe.observe(version)
+
+    def read(
+        self, instance: str, reply: Reply, *, at: datetime, version: Version
+    ) -> tuple[Observation, Catalog]:
+        """Turn the reply into an observation and the live catalog."""
+        return observe.read(instance, reply, at=at, version=version)
+
+    def steps(
+        self,
+        desired: Mapping[str, SettingText],
+        releases: Sequence[Release],
+        observation: Observation,
+        catalog: Catalog,
+        reasons: Mapping[str, str],
+    ) -> StepsMade:
+        """Answer the steps from observed to desired."""
+        return apply.steps(desired, releases, observation, catalog, reasons)
+
+    def connect(self, target: Target, *, is_read_only: bool) -> Driver:
+        """Connect; the simulated server makes no difference between readers and writers."""
+        from setpoint.engines.simulated.driver import SimulatedDriver
+
+        del is_read_only
+        return SimulatedDriver(target)
+
+    def rules(self) -> Sequence[Any]:
+        """Answer no rules."""
+        return RULES
+
+    def rescue(self, plan: Plan, data_directory: str) -> str:
+        """Refuse: a simulated server has no files to mend."""
+        raise NotPermittedError(
+            f"{plan.instance} has no files in {data_directory or 'reach'}", where=plan.instance
+        )
+
+
+ENGINE = SimulatedEngine()

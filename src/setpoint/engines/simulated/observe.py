@@ -1,0 +1,88 @@
+"""What the simulated engine is asked, and how its answer reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from setpoint.catalog import Catalog, Version
+from setpoint.catalog.catalog import CatalogData
+from setpoint.config.facts import Facts
+from setpoint.config.observation import Observation, ObservedSetting, Origin, OriginKind
+from setpoint.config.revision import canonical, content_hash
+from setpoint.engines.plan import Request
+from setpoint.engines.simulated.dialect import GRAMMAR, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    from setpoint.catalog import Value
+    from setpoint.engines.port import Reply
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the simulated server says of itself: settings by place, and the running ones."""
+
+    running: dict[str, str]
+    persisted: dict[str, str]
+    command_line: dict[str, str]
+    facts: Facts
+    metrics: dict[str, float]
+    catalog: CatalogData
+
+
+def observe(version: Version) -> Request:
+    """Ask for everything at once."""
+    return Request(text=f"observe {version}")
+
+
+def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tuple[Observation, Catalog]:
+    """Turn the answer into an observation and the live catalog."""
+    told = msgspec.json.decode(reply.rows[0][0], type=Told)
+    catalog = Catalog(told.catalog, GRAMMAR)
+    settings = {parameter.name: _setting(parameter.name, told, catalog) for parameter in catalog.parameters}
+    observation = Observation(
+        instance=instance,
+        engine=NAME,
+        at=at,
+        facts=msgspec.structs.replace(told.facts, version=str(version)),
+        settings=settings,
+        metrics=told.metrics,
+        catalog_hash=content_hash(canonical(told.catalog)),
+    )
+    return observation, catalog
+
+
+def harvest() -> Generator[Request, Reply, CatalogData]:
+    """Ask for the catalog alone."""
+    reply: Reply = yield Request(text="observe 1")
+    return msgspec.json.decode(reply.rows[0][0], type=Told).catalog
+
+
+def default_text(default: Value | None) -> str:
+    """Write a catalog default as a text of the engine."""
+    if isinstance(default, bool):
+        return GRAMMAR.write_bool(value=default)
+    return GRAMMAR.write_list(default) if isinstance(default, tuple) else str(default)
+
+
+def _setting(name: str, told: Told, catalog: Catalog) -> ObservedSetting:
+    texts = {OriginKind.DEFAULT: default_text(catalog.get(name).default)}
+    if name in told.persisted:
+        texts[OriginKind.PERSISTED] = told.persisted[name]
+    if name in told.command_line:
+        texts[OriginKind.COMMAND_LINE] = told.command_line[name]
+    running = told.running[name]
+    wanted = list(texts.values())[-1]
+    is_waiting = catalog.get(name).needs_restart and not catalog.is_same(name, wanted, running)
+    deciding = OriginKind.DEFAULT if is_waiting else list(texts)[-1]
+    return ObservedSetting(
+        value=running,
+        origins=tuple(
+            Origin(kind=kind, text=text, is_in_force=kind is deciding) for kind, text in texts.items()
+        ),
+        pending=wanted if is_waiting else None,
+        pending_reason=f"{wanted} waits for a restart" if is_waiting else "",
+    )
