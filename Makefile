@@ -32,13 +32,13 @@ demo: .venv/run.stamp
 
 test: .venv/test.stamp
 	$(BIN)/python tools/engines.py fetch $(call engines,$(MAJORS))
-	SETPOINT_TEST_MAJORS=$(call majors,$(MAJORS)) $(BIN)/pytest -m "not slow" $(ARGS)
+	SETPOINT_TEST_MAJORS=$(call majors,$(MAJORS)) $(BIN)/pytest -m "not slow" $(COVERAGE) $(ARGS)
 
 test-all: .venv/test.stamp
 	$(BIN)/python tools/engines.py fetch $(call engines,$(ALL_MAJORS))
 	SETPOINT_TEST_MAJORS=$(call majors,$(ALL_MAJORS)) $(BIN)/pytest $(ARGS)
 
-coverage: ARGS += --cov --cov-report=term
+coverage: COVERAGE := --cov --cov-report=term
 coverage: test
 
 lint: .venv/dev.stamp
@@ -49,7 +49,7 @@ types: .venv/dev.stamp
 	$(BIN)/pyright $(ARGS)
 
 contracts: .venv/dev.stamp
-	$(BIN)/lint-imports $(ARGS)
+	$(BIN)/lint-imports --no-logo $(ARGS)
 
 docs: .venv/dev.stamp
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html $(ARGS)

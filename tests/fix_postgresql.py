@@ -2,11 +2,13 @@
 
 ``postgresql``              a running server of the newest major chosen; fresh for each test module
 ``postgresql_each``         the same for every major chosen: the test runs once per major
-``postgres_server(major)``  a running server of one major, shared by the whole run: for reading, or leave it as it was
-``postgresql_binaries``     the builds found, by major; ``start_postgresql(major, **options)`` starts one for a single test
+``postgres_server(major)``  a running server of one major, shared by the whole run: for reading, or leave it
+as it was ``postgresql_binaries``     the builds found, by major; ``start_postgresql(major, **options)``
+starts one for a single test
 
-``@pytest.mark.postgresql(">= 14")`` says which majors a test applies to. The environment variable SETPOINT_TEST_MAJORS chooses
-the majors (default ``13,18``). A major that is not on this machine skips its tests with the reason.
+``@pytest.mark.postgresql(">= 14")`` says which majors a test applies to. The environment variable
+SETPOINT_TEST_MAJORS chooses the majors (default ``13,18``). A major that is not on this machine skips its
+tests with the reason.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     found = config.stash[_DISCOVERY]
     lines = [f"{build}" for build in map(found.newest, MAJORS) if build]
-    absent = [f"PostgreSQL {major}: {_why_absent(found, major)}" for major in MAJORS if not found.newest(major)]
+    absent = [
+        f"PostgreSQL {major}: {_why_absent(found, major)}" for major in MAJORS if not found.newest(major)
+    ]
     return [*lines, *absent]
 
 
@@ -59,7 +63,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "postgresql_each" not in metafunc.fixturenames:
         return
     majors = [major for major in MAJORS if _applies(metafunc.definition, major)]
-    metafunc.parametrize("postgresql_each", majors, indirect=True, scope="module", ids=lambda major: f"pg{major}")
+    metafunc.parametrize(
+        "postgresql_each", majors, indirect=True, scope="module", ids=lambda major: f"pg{major}"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -139,7 +145,7 @@ def _applies(node: pytest.Item | pytest.Collector, major: int) -> bool:
 
 
 def _why_absent(found: Discovery, major: int) -> str:
-    """Say why a major is not here: what its fetch said, what is wrong with its tree, or that nobody fetched it."""
+    """Say why a major is not here: what its fetch said, or what is wrong with its tree."""
     note = cache_folder() / "engines" / f"postgresql-{major}.absent"
     if note.is_file():
         return note.read_text(encoding="utf-8").strip()

@@ -1,7 +1,7 @@
 """The syntax of formulas: a text becomes a small tree, or is refused with line and column.
 
-Length, nesting and depth are capped before anything walks the tree, so a hostile text costs no more than an honest one.
-The grammar itself is `formula_grammar.lark`, beside this module.
+Length, nesting and depth are capped before anything walks the tree, so a hostile text costs no more than an
+honest one. The grammar itself is `formula_grammar.lark`, beside this module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_DEPTH = 48
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node: what it is, the word it was written with, its operands, and where it stands (both counted from 1)."""
+    """One node: what it is, its word, its operands, and its line and column, counted from 1."""
 
     kind: str
     word: str
@@ -46,27 +46,30 @@ class SyntaxFault(Exception):  # noqa: N818 - never leaves the room: `parse` tur
 
     def placed(self, source: str) -> InputError:
         """Answer the error for callers, with the place filled in."""
-        return InputError(self.what, where=Place(source or "<formula>", self.line, self.column), next_step=self.next_step)
+        return InputError(
+            self.what, where=Place(source or "<formula>", self.line, self.column), next_step=self.next_step
+        )
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
     """Read a formula's text as a tree; raise `SyntaxFault`."""
     _refuse_oversize(text)
-    from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     try:
         return _parser()(text)
     except UnexpectedCharacters as fault:
         what = f"{text[fault.pos_in_stream]!r} has no meaning in a formula"
-        raise SyntaxFault(what, fault.line, fault.column, "operators are + - * / = != < <= > >= and or not in") from None
+        raise SyntaxFault(
+            what, fault.line, fault.column, "operators are + - * / = != < <= > >= and or not in"
+        ) from None
     except UnexpectedToken as fault:
-        if fault.token.type == "$END":
+        token: Any = fault.token
+        if token.type == "$END":
             raise _unfinished(text) from None
-        what = f"{str(fault.token)!r} is not expected here"
+        what = f"{str(token)!r} is not expected here"
         raise SyntaxFault(what, fault.line, fault.column) from None
-    except UnexpectedEOF:
-        raise _unfinished(text) from None
 
 
 def _unfinished(text: str) -> SyntaxFault:
@@ -87,7 +90,8 @@ def _refuse_oversize(text: str) -> None:
         if nesting > MAX_NESTING:
             raise SyntaxFault(f"more than {MAX_NESTING} parentheses are open", line, column)
         if not character.isascii():
-            # Letters of other alphabets that look like ASCII ones would name other variables than the reader sees.
+            # Letters of other alphabets that look like ASCII ones would name other variables than the
+            # reader sees.
             name = unicodedata.name(character, "no name")
             what = f"U+{ord(character):04X} ({name}) has no meaning in a formula"
             raise SyntaxFault(what, line, column, "only ASCII characters are read")
@@ -163,5 +167,5 @@ def _parser() -> Callable[[str], Node]:
     from lark import Lark
 
     grammar = files("setpoint.config").joinpath("formula_grammar.lark").read_text("utf-8")
-    parse_text: Any = Lark(grammar, parser="lalr", transformer=_Builder(), propagate_positions=False).parse
-    return parse_text
+    parser: Any = Lark(grammar, parser="lalr", transformer=_Builder())
+    return parser.parse

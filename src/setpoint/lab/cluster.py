@@ -1,4 +1,4 @@
-"""The data folder of a private server: initialised, copied from a template, given settings, brought within reach."""
+"""The data folder of a private server: initialised or copied, given settings, brought within reach."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ if TYPE_CHECKING:
     from setpoint.lab.binaries import PostgresBinaries
 
 _TIMEOUT_S = 120
-# One locale exists on every machine, and one encoding suits everybody; -N: nothing here must survive a power cut.
+# One locale exists on every machine, and one encoding suits everybody; -N: nothing here must survive a
+# power cut.
 _INITDB_OPTIONS = ("--locale=C.UTF-8", "-E", "UTF8", "-N", "-A", "trust", "-U", "postgres")
 
 
 def make_data(
-    binaries: PostgresBinaries, data_dir: Path, privileges: Privileges, templates: Path | None = None
+    binaries: PostgresBinaries, data_dir: Path, privileges: Privileges, template: Path | None = None
 ) -> None:
-    """Initialise a data folder, or copy it from the template of this build when there is one.
+    """Initialise a data folder, or copy it from the template; one that is not there yet is made on the way.
 
     Raises:
-        LabError: the folder is not empty or cannot be reached, or initdb fails; its own words are in the text.
+        LabError: the folder is not empty or cannot be reached, or initdb fails; its own words are in the
+        text.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if privileges.owner and not is_reachable(data_dir.parent, privileges.owner):
+        raise LabError(
+            "root may start PostgreSQL here only as nobody, who cannot reach this folder",
+            where=str(data_dir),
+            next_step="choose a folder below /tmp, or run as an ordinary user",
+        )
     if any(data_dir.iterdir()):
         raise LabError("the folder is not empty and holds no data of PostgreSQL", where=str(data_dir))
-    template = templates / _template_name(binaries) if templates else None
     if template is not None and template.is_dir():
         shutil.copytree(template, data_dir, symlinks=True, dirs_exist_ok=True)
         if privileges.owner:
@@ -43,12 +50,6 @@ def make_data(
         return
     if privileges.owner:
         give_away(data_dir, privileges.owner)
-        if not is_reachable(data_dir, privileges.owner):
-            raise LabError(
-                "root may start PostgreSQL here only as nobody, who cannot reach this folder",
-                where=str(data_dir),
-                next_step="choose a folder below /tmp, or run as an ordinary user",
-            )
     initdb = [str(binaries.tool("initdb")), *_INITDB_OPTIONS, "-D", str(data_dir)]
     run([*privileges.prefix, *guard(initdb)], binaries.environment("initdb"))
     if template is not None:
@@ -98,7 +99,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout_s: fl
     return done.stdout
 
 
-def _template_name(binaries: PostgresBinaries) -> str:
+def template_name(binaries: PostgresBinaries) -> str:
     """Name a build: its version and its place, for two builds of one version differ."""
     place = hashlib.sha256(os.fsencode(binaries.bindir)).hexdigest()[:12]
     return f"postgresql-{binaries.version[0]}.{binaries.version[1]}-{place}"

@@ -1,13 +1,16 @@
-"""The keeper: the parent process of one private server, which outlives neither its own parent nor its folder.
+"""The keeper: the parent process of one private server; it ends when its own parent does.
 
-It runs as a program of its own (standard library only, so that it starts in milliseconds) and does three things:
+It runs as a program of its own (standard library only, so that it starts in milliseconds) and does three
+things:
 
 * starts, stops and restarts the server when told so over a Unix socket, one JSON object per line each way;
-* notices when the process that launched it is gone, however it died: the pipe at its standard input ends. It then stops
-  the server at once and removes what it was told to remove;
-* is the server's direct parent, so that the kernel stops the server (parent-death signal) should the keeper itself be killed.
+* notices when the process that launched it is gone, however it died: the pipe at its standard input ends.
+  It then stops the server at once and removes what it was told to remove;
+* is the server's direct parent, so that the kernel stops the server (parent-death signal) should the keeper
+  itself be killed.
 
-``python keeper.py restart SOCKET`` asks a keeper for a restart and waits for its answer: exit code 0, or 1 with the reason.
+``python keeper.py restart SOCKET`` asks a keeper for a restart and waits for its answer: exit code 0, or 1
+with the reason.
 """
 
 from __future__ import annotations
@@ -34,12 +37,13 @@ class Orphaned(Exception):  # noqa: N818 - not an error: the word to end
 
 
 class Keeper:
-    """Keeps one server. ``order`` names data folder, log, socket, environment, and what to remove at the end."""
+    """Keeps one server; ``order`` names its data folder, log and socket, and what to remove."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
         self.data = Path(order["data_dir"])
         self.command: list[str] = []
+        self.environment: dict[str, str] = {}
         self.server: subprocess.Popen[bytes] | None = None
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(order["socket"])
@@ -55,7 +59,7 @@ class Keeper:
             self.end()
 
     def pause(self, seconds: float | None, *, serving: bool = True) -> None:
-        """Wait for a request, for the given time at most; raise Orphaned as soon as the launching process is gone."""
+        """Wait for a request, for so long at most; raise Orphaned once the launching process is gone."""
         watched = [sys.stdin, self.listener] if serving else [sys.stdin]
         ready, _, _ = select.select(watched, [], [], seconds)
         if sys.stdin in ready:
@@ -83,6 +87,7 @@ class Keeper:
         limit_s = float(request.get("limit_s", 60))
         action = request.get("do")
         self.command = request.get("command", self.command)
+        self.environment = request.get("environment", self.environment)
         if action == "look":
             return ""
         if action in {"stop", "restart"}:
@@ -100,9 +105,9 @@ class Keeper:
         if self.pid():
             return ""
         with Path(self.order["log"]).open("ab") as log:
-            self.server = subprocess.Popen(  # noqa: S603 - the command comes from the launcher
+            self.server = subprocess.Popen(
                 self.command,
-                env=self.order["environment"],
+                env=self.environment,
                 cwd=self.data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

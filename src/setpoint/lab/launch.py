@@ -1,13 +1,13 @@
-"""A private PostgreSQL: made, started, and gone when the ``with`` block ends or the process dies, however it dies.
+"""A private PostgreSQL: made, started, and gone when the block ends or the process dies, however it dies.
 
-The server listens on a free port of 127.0.0.1 and on a Unix socket in a short private folder. Both are given on its command
-line, so its configuration files stay free for whatever they are to show. A keeper process (``keeper.py``) is its parent: it
-ends the server when the launching process is gone, even after ``kill -9``, and the kernel ends the server when the keeper is.
+The server listens on a free port of 127.0.0.1 and on a Unix socket in a short private folder. Both are
+given on its command line, so its configuration files stay free for whatever they are to show. A keeper
+process (``keeper.py``) is its parent: it ends the server when the launching process is gone, even after
+``kill -9``, and the kernel ends the server when the keeper is.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from setpoint.errors import LabError
 from setpoint.lab import cluster, keeper
@@ -40,9 +40,11 @@ class PrivatePostgres:
     Args:
         binaries: the build to run.
         conf: settings appended to ``postgresql.conf``: a mapping of name to value, or lines as they are.
-        data_dir: where the data lies. None: a temporary folder, removed at the end. A folder given is kept, and is
+        data_dir: where the data lies. None: a temporary folder, removed at the end. A folder given is kept,
+        and is
             initialised only when it is empty.
-        templates: a folder in which initialised data is kept for copying, one per build. Copies share their system
+        templates: a folder in which initialised data is kept for copying, one per build. Copies share their
+        system
             identifier. None: every server is initialised on its own.
         tcp: listen on a free port of 127.0.0.1, else on the Unix socket alone.
         privileges: as whom to run; None chooses.
@@ -67,13 +69,10 @@ class PrivatePostgres:
         self.privileges = privileges or choose_privileges()
         self.port = 5432
         self._conf = conf
-        self._templates = templates
+        self._template = templates / cluster.template_name(binaries) if templates else None
         self._tcp = tcp
-        self._home = _make_home()
-        self._is_kept = data_dir is not None
-        self.data_dir = (data_dir or self._home / "data").absolute()
-        self.socket_dir = self._home / "s"
-        self.log_path = self.data_dir.parent / f"{self.data_dir.name}.log"
+        self._kept_data = data_dir.absolute() if data_dir else None
+        self._home = Path()
         self._keeper: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -94,7 +93,9 @@ class PrivatePostgres:
         Raises:
             LabError: it cannot be made or does not start; the end of its log is in the text.
         """
+        self._home = _make_home()
         try:
+            self._keeper = self._start_keeper()
             self._prepare()
             self.start()
         except BaseException:
@@ -104,12 +105,11 @@ class PrivatePostgres:
 
     def close(self) -> None:
         """Stop the server and its keeper, and remove what is temporary. Doing it twice does nothing."""
-        if self._keeper is None:
-            shutil.rmtree(self._home, ignore_errors=True)
-            return
-        with contextlib.suppress(BrokenPipeError):
+        if self._keeper is not None:
             self._keeper.communicate()  # ends its standard input, which tells it to end
-        self._keeper = None
+            self._keeper = None
+        if self._home != Path():
+            shutil.rmtree(self._home, ignore_errors=True)
 
     def start(self, *, limit_s: float = 60) -> None:
         """Start a stopped server and wait until it accepts connections.
@@ -117,16 +117,13 @@ class PrivatePostgres:
         Raises:
             LabError: it does not start; the end of its log is in the text.
         """
-        if self._keeper is None:
-            self._keeper = self._start_keeper()
-        # Between finding a free port and the server's use of it somebody else may take it: once up, it is kept.
+        answer = self._order_start(limit_s)
         for _ in range(_ATTEMPTS - 1):
-            answer = self._ask("start", command=self._command(), limit_s=limit_s)
+            # Between finding a free port and the server's use of it somebody else may have taken it.
             if not answer["reason"] or "Address already in use" not in self.log_tail():
                 break
             self.port = _find_free_port()
-        else:
-            answer = self._ask("start", command=self._command(), limit_s=limit_s)
+            answer = self._order_start(limit_s)
         self._judge(answer)
 
     def stop(self, mode: str = "fast", *, limit_s: float = 60) -> None:
@@ -149,7 +146,7 @@ class PrivatePostgres:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the server, None while it is not running; asked afresh, for a restart changes it."""
+        """The process id of the server, None while it is not running; a restart changes it."""
         pid: int | None = self._ask("look")["pid"] if self._keeper else None
         return pid
 
@@ -157,6 +154,21 @@ class PrivatePostgres:
     def is_running(self) -> bool:
         """Whether the server's process is there."""
         return self.pid is not None
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder."""
+        return self._kept_data or self._home / "data"
+
+    @property
+    def socket_dir(self) -> Path:
+        """The folder of the Unix socket."""
+        return self._home / "s"
+
+    @property
+    def log_path(self) -> Path:
+        """The server's log, beside its data."""
+        return self.data_dir.with_name(f"{self.data_dir.name}.log")
 
     @property
     def dsn(self) -> str:
@@ -176,10 +188,10 @@ class PrivatePostgres:
 
     @property
     def restart_command(self) -> list[str]:
-        """A command, for use without a shell, that restarts this server and waits for it, for root and users alike.
+        """A command, to run without a shell, that restarts this server and waits for it.
 
-        It works from any process while this object is open, and exits with 1 and a reason when the server does not come
-        back.
+        It works as root and as a user, from any process while this object is open, and exits with 1 and a
+        reason when the server does not come back.
         """
         return [sys.executable, "-I", "-S", keeper.__file__, "restart", str(self._control)]
 
@@ -191,7 +203,7 @@ class PrivatePostgres:
             return ""
 
     def query_config(self, name: str, settings: Mapping[str, object] | None = None) -> str:
-        """Return what ``postgres -C`` says a parameter would be with these settings; the server may be stopped.
+        """Return what ``postgres -C`` says a parameter would be with these settings.
 
         Some computed parameters (``shared_memory_size``) are answered only while it is stopped.
 
@@ -213,6 +225,8 @@ class PrivatePostgres:
 
     def _prepare(self) -> None:
         """Make folders and data; with dropped privileges, bring the programs where they can be reached."""
+        if self._tcp:
+            self.port = _find_free_port()
         self.socket_dir.mkdir()
         owner = self.privileges.owner
         if owner is not None:
@@ -220,7 +234,7 @@ class PrivatePostgres:
             give_away(self.socket_dir, owner)
             self.binaries = cluster.bring_within_reach(self.binaries, self._home, owner)
         if not (self.data_dir / "PG_VERSION").exists():
-            cluster.make_data(self.binaries, self.data_dir, self.privileges, self._templates)
+            cluster.make_data(self.binaries, self.data_dir, self.privileges, self._template)
             cluster.append_settings(self.data_dir, self._conf)
         self.log_path.touch()
 
@@ -232,19 +246,16 @@ class PrivatePostgres:
         return [*self.privileges.prefix, *guard(server, signal="QUIT")]
 
     def _start_keeper(self) -> subprocess.Popen[str]:
-        """Start the keeper; it waits for orders."""
-        if self._tcp:
-            self.port = _find_free_port()
+        """Start the keeper, before there is anything to keep, so that nothing is ever left behind."""
         order = {
-            "environment": self.binaries.environment(),
             "data_dir": str(self.data_dir),
             "log": str(self.log_path),
             "socket": str(self._control),
             "remove": [str(self._home)],
             # Data that is kept deserves a checkpoint; data that goes with the server does not.
-            "end_signal": signal.SIGINT if self._is_kept else signal.SIGQUIT,
+            "end_signal": signal.SIGINT if self._kept_data else signal.SIGQUIT,
         }
-        with self.log_path.open("ab") as log:
+        with (self._home / "keeper.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", keeper.__file__],
                 stdin=subprocess.PIPE,
@@ -253,20 +264,27 @@ class PrivatePostgres:
                 text=True,
                 start_new_session=True,  # an interrupt from the terminal is the launcher's to handle
             )
-        assert process.stdin is not None and process.stdout is not None  # both were asked for
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
-        if process.stdout.readline().strip() != "ready":
+        stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+        stdin.write(json.dumps(order) + "\n")
+        stdin.flush()
+        if stdout.readline().strip() != "ready":
             process.communicate()
-            raise LabError(f"the server's keeper did not start\n{self.log_tail()}", where=str(self._home))
+            last_words = (self._home / "keeper.log").read_text(errors="replace")
+            raise LabError(f"the server's keeper did not start: {last_words}", where=str(self._home))
         return process
+
+    def _order_start(self, limit_s: float) -> dict[str, Any]:
+        environment = self.binaries.environment()
+        return self._ask("start", command=self._command(), environment=environment, limit_s=limit_s)
 
     def _ask(self, action: str, **details: object) -> dict[str, Any]:
         """Have the keeper do something, or answer."""
         try:
             return keeper.ask(str(self._control), {"do": action, **details})
         except OSError as fault:
-            raise LabError(f"the server's keeper does not answer: {fault}", where=str(self.data_dir)) from fault
+            raise LabError(
+                f"the server's keeper does not answer: {fault}", where=str(self.data_dir)
+            ) from fault
 
     def _judge(self, answer: dict[str, Any]) -> None:
         """Raise what the keeper could not do."""
@@ -279,7 +297,7 @@ def _make_home() -> Path:
     home = tempfile.mkdtemp(prefix="sp-")
     if len(os.fsencode(home)) + len(_LONGEST_NAME) > _SOCKET_PATH_LIMIT_BYTES:
         Path(home).rmdir()
-        home = tempfile.mkdtemp(prefix="sp-", dir="/tmp")  # noqa: S108 - mkdtemp makes it private
+        home = tempfile.mkdtemp(prefix="sp-", dir="/tmp")
     return Path(home)
 
 

@@ -1,8 +1,8 @@
 """As whom a private server runs: PostgreSQL refuses to run as root, and the lab may be root.
 
-Not root: as the caller. Root: inside a user namespace, in which the caller is nobody and its files stay its own; where
-namespaces are forbidden, as the system's ``nobody`` in folders made for it. No account is ever made and no folder's mode
-outside the server's own is ever changed.
+A user with an account: as the caller. Else inside a user namespace, in which the caller is nobody and its
+files stay its own; where namespaces are forbidden, as the system's ``nobody`` in folders made for it. No
+account is ever made and no folder's mode outside the server's own is ever changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMESPACE = ("unshare", "-U", "--map-user=65534", "--map-group=65534", "--")
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """How to start a program of the server: a command prefix, and the owner its folders need (None: the caller)."""
+    """How to start the server's programs: a prefix, and the owner its folders need (None: the caller)."""
 
     kind: str
     prefix: tuple[str, ...] = ()
@@ -36,22 +36,35 @@ def choose_privileges() -> Privileges:
     """Return the least invasive way that works here.
 
     Raises:
-        LabError: the caller is root and neither a user namespace nor ``nobody`` can be used.
+        LabError: the caller is root or has no account, and there is no way to run as somebody else.
     """
-    if os.geteuid() != 0:
+    user = os.geteuid()
+    if user != 0 and has_account(user):
         return Privileges("caller")
     if can_enter_namespace():
         return Privileges("namespace", _NAMESPACE)
-    return drop_to_nobody()
+    if user == 0:
+        return drop_to_nobody()
+    raise LabError(
+        f"PostgreSQL refuses user id {user}, which has no account, and user namespaces are forbidden",
+        next_step="run as a user that has an account",
+    )
+
+
+def has_account(user: int) -> bool:
+    """Say whether a user id has an account; in containers it may have none, and initdb refuses that."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def can_enter_namespace() -> bool:
     """Say whether a user namespace that maps root to nobody can be entered."""
     if shutil.which("unshare") is None:
         return False
-    probe = subprocess.run(
-        [*_NAMESPACE, "true"], capture_output=True, timeout=_PROBE_TIMEOUT_S, check=False
-    )
+    probe = subprocess.run([*_NAMESPACE, "true"], capture_output=True, timeout=_PROBE_TIMEOUT_S, check=False)
     return probe.returncode == 0
 
 
@@ -67,7 +80,7 @@ def drop_to_nobody() -> Privileges:
         nobody = None
     if nobody is None or shutil.which("setpriv") is None:
         raise LabError(
-            "PostgreSQL does not run as root; user namespaces are forbidden here and there is no way to become nobody",
+            "PostgreSQL refuses root, and root can neither enter a user namespace nor become nobody here",
             next_step="run as an ordinary user",
         )
     identity = (f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
@@ -75,7 +88,7 @@ def drop_to_nobody() -> Privileges:
 
 
 def guard(command: list[str], *, signal: str = "KILL") -> list[str]:
-    """Prefix a command so that the kernel signals it when the thread that started it ends; as it is without ``setpriv``."""
+    """Prefix a command so that the kernel signals it when the thread that started it ends."""
     if shutil.which("setpriv") is None:
         return command
     return ["setpriv", "--pdeathsig", signal, "--", *command]
@@ -84,16 +97,15 @@ def guard(command: list[str], *, signal: str = "KILL") -> list[str]:
 def give_away(folder: Path, owner: tuple[int, int]) -> None:
     """Hand a folder of ours, and all below it, to another owner."""
     os.chown(folder, *owner)
-    for parent, folders, files in os.walk(folder):
-        for name in [*folders, *files]:
-            os.chown(os.path.join(parent, name), *owner, follow_symlinks=False)  # noqa: PTH118 - os.walk gives strings
+    for path in folder.rglob("*"):
+        os.chown(path, *owner, follow_symlinks=False)
 
 
 def is_reachable(path: Path, owner: tuple[int, int]) -> bool:
-    """Say whether another user can enter and read a path, by asking as that user."""
+    """Say whether another user can enter a folder, or run a program, by asking as that user."""
     user, group = owner
     probe = subprocess.run(
-        ["test", "-r", str(path), "-a", "-x", str(path)],
+        ["test", "-x", str(path)],
         user=user,
         group=group,
         extra_groups=[],

@@ -1,0 +1,34 @@
+"""How PostgreSQL writes things: values, configuration files, statements, and what its own views do not tell."""
+
+from __future__ import annotations
+
+from setpoint.engines.postgresql.dialect.conf import (
+    Entry,
+    Fault,
+    ParsedFile,
+    parse_conf,
+    quote_conf,
+    replace_entries,
+)
+from setpoint.engines.postgresql.dialect.grammar import GRAMMAR, PostgresGrammar
+from setpoint.engines.postgresql.dialect.statements import (
+    alter_system_reset,
+    alter_system_set,
+    quote_identifier,
+    quote_literal,
+)
+
+__all__ = [
+    "GRAMMAR",
+    "Entry",
+    "Fault",
+    "ParsedFile",
+    "PostgresGrammar",
+    "alter_system_reset",
+    "alter_system_set",
+    "parse_conf",
+    "quote_conf",
+    "quote_identifier",
+    "quote_literal",
+    "replace_entries",
+]

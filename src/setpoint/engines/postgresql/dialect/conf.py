@@ -1,0 +1,148 @@
+"""Configuration files: reading them as the server does, with line numbers, and writing entries back.
+
+Follows guc-file.l: ``name value`` with or without ``=``, names without case, ``''`` and backslash escapes in quotes, the last
+entry wins. Include directives are entries like others; who follows them needs the files, which is not done here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+INCLUDES = frozenset({"include", "include_if_exists", "include_dir"})
+
+_LETTER = r"[A-Za-z_\x80-\U0010ffff]"
+_LETTER_OR_DIGIT = r"[A-Za-z_0-9\x80-\U0010ffff]"
+_IDENTIFIER = rf"{_LETTER}{_LETTER_OR_DIGIT}*"
+# Order does not matter: like the server's lexer, the longest match wins and the earlier of equals.
+_TOKENS = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("space", r"[ \t\r]+"),
+        ("comment", r"#.*"),
+        ("name", _IDENTIFIER),
+        ("qualified", rf"{_IDENTIFIER}\.{_IDENTIFIER}"),
+        ("string", r"'(?:[^'\\\n]|\\.|'')*'"),
+        ("word", rf"{_LETTER}(?:{_LETTER_OR_DIGIT}|[-._:/])*"),
+        ("integer", r"[-+]?(?:[0-9]+|0x[0-9a-fA-F]+)[a-zA-Z]*"),
+        ("real", r"[-+]?[0-9]*\.[0-9]*(?:[Ee][-+]?[0-9]+)?"),
+        ("equals", r"="),
+        ("error", r"."),
+    )
+)
+_NAMES = frozenset({"name", "qualified"})
+_VALUES = frozenset({"name", "string", "word", "integer", "real"})
+_ESCAPE = re.compile(r"\\([0-7]{1,3}|.)|''", re.DOTALL)
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: name as written, text without quotes, line counted from 1."""
+
+    name: str
+    text: str
+    line: int
+
+    @property
+    def is_include(self) -> bool:
+        """Whether the entry names further files instead of a parameter."""
+        return self.name.lower() in INCLUDES
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that the server would refuse; one such line keeps it from loading the whole file."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """What one file holds: entries and faults in the order of their lines."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...]
+
+    def last(self, name: str) -> Entry | None:
+        """Answer the entry that wins for a parameter, or None."""
+        return next((entry for entry in reversed(self.entries) if entry.name.lower() == name.lower()), None)
+
+
+def parse_conf(text: str) -> ParsedFile:
+    """Read a configuration file's text; a faulty line is reported and skipped."""
+    entries: list[Entry] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        parsed = _parse_line(line, number)
+        if isinstance(parsed, Entry):
+            entries.append(parsed)
+        elif parsed is not None:
+            faults.append(parsed)
+    return ParsedFile(tuple(entries), tuple(faults))
+
+
+def quote_conf(text: str) -> str:
+    """Write a text as a quoted value of a configuration file."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
+    """Answer a file's text with some parameters' entries replaced by one each, or by none (None); the rest stays as it is."""
+    folded = {name.lower() for name in entries}
+    touched = {entry.line for entry in parse_conf(text).entries if entry.name.lower() in folded}
+    lines = text.split("\n")
+    kept = [line for number, line in enumerate(lines, start=1) if number not in touched]
+    while kept and not kept[-1].strip():
+        kept.pop()
+    added = [f"{name} = {quote_conf(value)}" for name, value in entries.items() if value is not None]
+    return "\n".join([*kept, *added, ""])
+
+
+def _parse_line(line: str, number: int) -> Entry | Fault | None:
+    tokens = [token for token in _tokens(line) if token[0] not in {"space", "comment"}]
+    if not tokens:
+        return None
+    if tokens[0][0] not in _NAMES:
+        return _syntax_fault(number, tokens, 0)
+    at = 2 if len(tokens) > 1 and tokens[1][0] == "equals" else 1
+    if len(tokens) <= at or tokens[at][0] not in _VALUES:
+        return _syntax_fault(number, tokens, at)
+    if len(tokens) > at + 1:
+        return _syntax_fault(number, tokens, at + 1)
+    kind, value = tokens[at]
+    return Entry(tokens[0][1], _unquote(value) if kind == "string" else value, number)
+
+
+def _syntax_fault(number: int, tokens: list[tuple[str, str]], at: int) -> Fault:
+    near = f'near token "{tokens[at][1]}"' if at < len(tokens) else "near end of line"
+    return Fault(number, f"syntax error, {near}")
+
+
+def _tokens(line: str) -> Iterable[tuple[str, str]]:
+    position = 0
+    while position < len(line):
+        kind, match = max(
+            ((kind, match) for kind, pattern in _TOKENS if (match := pattern.match(line, position))),
+            key=lambda found: found[1].end(),
+        )
+        yield kind, match[0]
+        position = match.end()
+
+
+def _unquote(token: str) -> str:
+    return _ESCAPE.sub(_unescape, token[1:-1])
+
+
+def _unescape(match: re.Match[str]) -> str:
+    escaped = match[1]
+    if escaped is None:
+        return "'"
+    if escaped[0] in "01234567":
+        return chr(int(escaped, 8) & 0xFF)
+    return _ESCAPED.get(escaped, escaped)

@@ -1,0 +1,94 @@
+"""The PostgreSQL engine, tied to the port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.engines.postgresql import apply, observe
+from setpoint.engines.postgresql.dialect import GRAMMAR, PostgresGrammar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from datetime import datetime
+
+    from setpoint.catalog import Catalog, Version
+    from setpoint.catalog.catalog import CatalogData
+    from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.port import Driver, Release, Reply, StepsMade, Target
+
+_CLAIMS: Mapping[str, str] = {
+    "shared buffers": "shared_buffers",
+    "wal buffers": "if(wal_buffers < 0, min(shared_buffers / 32, 16MB), wal_buffers)",
+    "backends": "max_connections * (work_mem * hash_mem_multiplier + 4MB)",
+    "parallel workers": "max_parallel_workers * work_mem * hash_mem_multiplier",
+    "autovacuum": "autovacuum_max_workers * if(autovacuum_work_mem < 0, maintenance_work_mem, autovacuum_work_mem)",
+    "maintenance": "maintenance_work_mem",
+}
+"""What spends memory. 4 MB is a backend's own floor (caches, stack). `temp_buffers` is left out: it is taken only by sessions
+that use temporary tables.
+"""
+
+
+class PostgresEngine:
+    """The `Engine` port for PostgreSQL 13 and later."""
+
+    name = "postgresql"
+    grammar: PostgresGrammar = GRAMMAR
+    data = Path(__file__).parent
+
+    def family(self, version: Version) -> str:
+        """Answer the major version: parameters change with it, and hardly ever within it."""
+        return str(version.major)
+
+    def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
+        """Ask a running server for its catalog, loadable modules included."""
+        return observe.harvest(version, describe_config)
+
+    def claims(self) -> Mapping[str, str]:
+        """Answer what spends memory."""
+        return _CLAIMS
+
+    def observe(self, version: Version) -> Request:
+        """Answer the one request of an observation."""
+        return observe.observe(version)
+
+    def read(
+        self, instance: str, reply: Reply, *, at: datetime, version: Version
+    ) -> tuple[Observation, Catalog]:
+        """Turn the reply into an observation and the live catalog."""
+        return observe.read(instance, reply, at=at, version=version)
+
+    def steps(
+        self,
+        desired: Mapping[str, SettingText],
+        releases: Sequence[Release],
+        observation: Observation,
+        catalog: Catalog,
+        reasons: Mapping[str, str],
+    ) -> StepsMade:
+        """Answer the steps from observed to desired."""
+        return apply.steps(desired, releases, observation, catalog, reasons)
+
+    def connect(self, target: Target, *, is_read_only: bool) -> Driver:
+        """Connect; raise `UnreachableError`. The database client is loaded here, at first use."""
+        from setpoint.engines.postgresql.driver import PostgresDriver
+
+        return PostgresDriver(target, is_read_only=is_read_only)
+
+    def rules(self) -> Sequence[Any]:
+        """Answer the tuning rules."""
+        from setpoint.engines.postgresql.rules import RULES
+
+        return RULES
+
+    def rescue(self, plan: Plan, data_directory: str) -> str:
+        """Put the entries a plan persisted back in the files of a server that does not start."""
+        from setpoint.engines.postgresql.rescue import rescue
+
+        return rescue(plan, data_directory)
+
+
+ENGINE = PostgresEngine()

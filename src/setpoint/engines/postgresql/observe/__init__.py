@@ -1,0 +1,9 @@
+"""Observing PostgreSQL: one request out, one reply in. Pure: a driver carries both."""
+
+from __future__ import annotations
+
+from setpoint.engines.postgresql.observe.harvest import harvest
+from setpoint.engines.postgresql.observe.query import observe
+from setpoint.engines.postgresql.observe.reading import read
+
+__all__ = ["harvest", "observe", "read"]

@@ -1,0 +1,309 @@
+"""The audit chain itself, without a database: what a row's hash is taken of, and whether rows hold.
+
+A row's hash is the SHA-256 of its canonical JSON text (keys sorted, no blanks, ASCII only) without the
+hash; that text holds the row's number and the hash of the row before. One line of an export is that text
+with the hash in it, so anybody can check a chain without Setpoint. The last line of an export names the
+number and hash the chain must end with.
+
+What a chain cannot show: somebody who rewrites all rows from one on *and* the head can make a chain that
+holds. Note the head elsewhere (in a ticket, a signed mail) and hand it to the verification, and that is
+found too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import datetime
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+START = "0" * 64
+"""What stands for the hash of the row before the first."""
+
+MAX_FAULTS = 1_000
+"""How many faults a report lists; it counts them all."""
+
+FaultKind = Literal["edited", "removed", "reordered", "duplicated", "unreadable"]
+
+_MAX_EXCHANGED = 64
+_SECRET_KEY = re.compile(
+    r"(password|passwd|passphrase|(^|[^a-z])(pwd|secret|token|credentials?|(api|access|private)[_-]?key))$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(://[^/\s:@]*:)[^@\s]*(?=@)|(\b(?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.|'')*'|\S+)", re.IGNORECASE
+)
+_UNPRINTED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row: who (`actor`) did what (`action`) to what (`subject`), and when; chained to the row before."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class AuditHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last row's number and hash; 0 and `START` before the first row."""
+
+    seq: int
+    hash: str
+
+
+class AuditFault(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with the row `seq`, or with all from `seq` to `through`."""
+
+    seq: int
+    through: int
+    kind: FaultKind
+    text: str
+
+
+class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification found: `rows` read, the head the chain must end with, and the faults.
+
+    `faults` lists the first `MAX_FAULTS`, by number; `fault_count` counts all.
+    """
+
+    rows: int
+    head: AuditHead | None
+    faults: tuple[AuditFault, ...]
+    fault_count: int
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing was found."""
+        return self.fault_count == 0
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A row as a verification reads it: its number, the hash of the row before, its own, and the text around.
+
+    `parts` are the canonical texts before the hash of the row before, and after the number.
+    """
+
+    seq: int
+    previous: str
+    hash: str
+    parts: tuple[str, str]
+
+    def recomputed(self, seq: int | None = None) -> str:
+        """Answer the hash this content would have (with another number, if one is given)."""
+        number = self.seq if seq is None else seq
+        text = f'{self.parts[0]}"previous":{_quoted(self.previous)},"seq":{number},{self.parts[1]}'
+        return sha256(text.encode()).hexdigest()
+
+
+def link(columns: Mapping[str, Any]) -> Link:
+    """Make a link of a row's columns by name; `at` and `detail` are the texts that went into the hash."""
+    action, actor, at = (_quoted(columns[name]) for name in ("action", "actor", "at"))
+    head = f'{{"action":{action},"actor":{actor},"at":{at},"detail":{columns["detail"]},'
+    tail = f'"subject":{_quoted(columns["subject"])}}}'
+    return Link(columns["seq"], columns["previous"], columns["hash"], (head, tail))
+
+
+def time_text(at: datetime) -> str:
+    """Write a UTC time the one way that is hashed."""
+    return at.isoformat(timespec="microseconds")
+
+
+def detail_text(detail: Mapping[str, Any]) -> str:
+    """Write a row's detail as canonical JSON, passwords inside texts masked.
+
+    Raises:
+        ValueError: a key looks like a secret's; that is a mistake of the caller, and nothing may be stored.
+    """
+    plain = _masked(msgspec.to_builtins(dict(detail)))
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def printable(text: str) -> str:
+    r"""Answer the text with control characters, format characters and lone surrogates as ``\uXXXX``."""
+    if text.isprintable():
+        return text
+    return "".join(_quoted(char)[1:-1] if unicodedata.category(char) in _UNPRINTED else char for char in text)
+
+
+def write_line(row: Link) -> str:
+    """Write one line of an export."""
+    hashes = f'"hash":{_quoted(row.hash)},"previous":{_quoted(row.previous)}'
+    return f'{row.parts[0]}{hashes},"seq":{row.seq},{row.parts[1]}'
+
+
+def write_head(head: AuditHead) -> str:
+    """Write the last line of an export."""
+    return f'{{"head":{{"hash":{_quoted(head.hash)},"seq":{head.seq}}}}}'
+
+
+def verify_export(lines: Iterable[str], *, noted: AuditHead | None = None) -> AuditReport:
+    """Verify an export, line by line, without a store. `noted` is a head that was written down elsewhere."""
+    check = Check(noted)
+    head: AuditHead | None = None
+    for number, line in enumerate(filter(str.strip, lines), start=1):
+        read = _read_line(line.rstrip("\r\n"))
+        if isinstance(read, AuditHead):
+            head = read
+        elif read is None:
+            check.fault(check.next_seq, "unreadable", f"line {number} is not a row as Setpoint writes it")
+        else:
+            check.add(read)
+    if head is None:
+        check.fault(check.next_seq, "removed", "the last line, which names the head, is missing")
+    return check.finish(head)
+
+
+class Check:
+    """A verification under way: hand it links in the order they stand, then `finish`.
+
+    Its memory grows with the faults, not with the rows.
+    """
+
+    def __init__(self, noted: AuditHead | None = None) -> None:
+        """Start before the first row."""
+        self._noted = noted
+        self._rows = 0
+        self._last: Link | None = None
+        self._gaps: dict[int, int] = {}
+        self._faults: list[AuditFault] = []
+        self._fault_count = 0
+        self._edited: dict[int, Link] = {}
+        self._noted_hash = START if noted and noted.seq == 0 else ""
+
+    @property
+    def next_seq(self) -> int:
+        """The number the next row must have."""
+        return self._last.seq + 1 if self._last else 1
+
+    def add(self, row: Link) -> None:
+        """Judge the next row."""
+        self._rows += 1
+        if self._noted and row.seq == self._noted.seq:
+            self._noted_hash = row.hash
+        is_sound = row.recomputed() == row.hash
+        if not is_sound and len(self._edited) < _MAX_EXCHANGED:
+            self._edited[row.seq] = row
+        if row.seq < self.next_seq:
+            self._judge_latecomer(row)
+        else:
+            self._judge_successor(row)
+            self._last = row
+        if not is_sound:
+            self.fault(row.seq, "edited", f"row {row.seq} does not match its own hash")
+
+    def fault(self, seq: int, kind: FaultKind, text: str, *, through: int | None = None) -> None:
+        """Note a fault."""
+        self._fault_count += 1
+        if len(self._faults) < MAX_FAULTS:
+            self._faults.append(AuditFault(seq=seq, through=through or seq, kind=kind, text=text))
+
+    def finish(self, head: AuditHead | None) -> AuditReport:
+        """Judge the end against the head, and answer the report."""
+        if head is not None:
+            self._judge_end(head)
+        if self._noted is not None and self._noted_hash != self._noted.hash:
+            self.fault(
+                self._noted.seq,
+                "edited",
+                f"row {self._noted.seq} is not the one whose hash was noted elsewhere",
+            )
+        for first, last in self._gaps.items():
+            span = f"row {first} is" if first == last else f"rows {first} to {last} are"
+            self.fault(first, "removed", f"{span} missing", through=last)
+        faults = sorted(map(self._named, self._faults), key=lambda fault: fault.seq)
+        return AuditReport(rows=self._rows, head=head, faults=tuple(faults), fault_count=self._fault_count)
+
+    def _judge_successor(self, row: Link) -> None:
+        if row.seq > self.next_seq:
+            self._gaps[self.next_seq] = row.seq - 1
+            return
+        if row.previous == (self._last.hash if self._last else START):
+            return
+        if self._last is None:
+            self.fault(row.seq, "edited", f"row {row.seq} is chained to a row before the first")
+        else:
+            seq = self._last.seq
+            self.fault(seq, "edited", f"row {seq} is not the one that row {row.seq} was chained to")
+
+    def _judge_latecomer(self, row: Link) -> None:
+        for first, last in self._gaps.items():
+            if first <= row.seq <= last:
+                del self._gaps[first]
+                if first < row.seq:
+                    self._gaps[first] = row.seq - 1
+                if row.seq < last:
+                    self._gaps[row.seq + 1] = last
+                ahead = self.next_seq - 1
+                self.fault(row.seq, "reordered", f"row {row.seq} stands after row {ahead}")
+                self.fault(ahead, "reordered", f"row {ahead} stands before row {row.seq}")
+                return
+        self.fault(row.seq, "duplicated", f"row {row.seq} is there more than once")
+
+    def _judge_end(self, head: AuditHead) -> None:
+        last_seq, last_hash = (self._last.seq, self._last.hash) if self._last else (0, START)
+        if last_seq < head.seq:
+            self._gaps[last_seq + 1] = head.seq
+        elif last_seq > head.seq:
+            self.fault(
+                head.seq + 1,
+                "edited",
+                f"rows after {head.seq}, where the chain ends, were added",
+                through=last_seq,
+            )
+        elif last_hash != head.hash:
+            self.fault(head.seq, "edited", f"row {head.seq} is not the one that the head names")
+
+    def _named(self, fault: AuditFault) -> AuditFault:
+        """Say "reordered" where an edited row is in truth another row, put in this one's place."""
+        row = self._edited.get(fault.seq)
+        if fault.kind != "edited" or row is None:
+            return fault
+        for seq in self._edited:
+            if seq != fault.seq and row.recomputed(seq) == row.hash:
+                text = f"what stands as row {fault.seq} is row {seq}"
+                return msgspec.structs.replace(fault, kind="reordered", text=text)
+        return fault
+
+
+def _read_line(line: str) -> Link | AuditHead | None:
+    try:
+        found = json.loads(line)
+        if set(found) == {"head"}:
+            return msgspec.convert(found["head"], AuditHead)
+        detail = json.dumps(found.pop("detail"), sort_keys=True, separators=(",", ":"))
+        row = link({**found, "detail": detail})
+    except (ValueError, TypeError, KeyError, AttributeError, msgspec.ValidationError):
+        return None
+    # Anything beside the canonical text (a doubled key, another number format) is as good as an edit.
+    return row if write_line(row) == line else None
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SECRET_VALUE.sub(lambda match: f"{match[1] or match[2]}***", value)
+    if isinstance(value, dict):
+        return dict(_masked_items(value))  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [_masked(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def _masked_items(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if _SECRET_KEY.search(key) and item not in (None, ""):
+            message = f"the audit log was handed a secret under the key {key!r}"
+            raise ValueError(message)
+        yield key, _masked(item)

@@ -1,0 +1,301 @@
+"""One database behind the store: opening, creating, and transactions that mean the same on both kinds.
+
+Writers come one after another (``BEGIN IMMEDIATE``; a transaction-long advisory lock on PostgreSQL), so
+what a transaction has read stays true until it commits. A reader sees one moment. A commit is on disk when
+it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, exc, inspect, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from setpoint.errors import InputError, StoreUnavailableError
+from setpoint.store.schema import SCHEMAS, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from sqlalchemy import URL, Connection, Engine, Table
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another one, in milliseconds."""
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+_WRITER_LOCK = 0x5E7_0001
+"""The advisory lock that makes PostgreSQL writers queue."""
+
+_IS_WRITER = "setpoint_is_writer"
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_FAULTS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, exc.DatabaseError)
+
+_ADVICE = (
+    (
+        "locked",
+        "another process is writing to it",
+        "try again; if it stays so, end the process that holds it",
+    ),
+    (
+        "lock timeout",
+        "another session is writing to it",
+        "try again; if it stays so, end the session that holds it",
+    ),
+    ("readonly", "it cannot be written to", "give this user write permission on the file and on its folder"),
+    (
+        "unable to open",
+        "it cannot be opened",
+        "check that file and folder exist and that this user may write to both",
+    ),
+    (
+        "not a database",
+        "the file is not a Setpoint store, or is damaged",
+        "restore it from a backup, or name another",
+    ),
+    ("malformed", "the file is damaged", "restore it from a backup"),
+    (
+        "disk i/o",
+        "the disk fails to read or write it",
+        "check the disk, then restore from a backup if need be",
+    ),
+    ("is full", "its disk is full", "free some space"),
+)
+
+
+class Database:
+    """A database with the store's schema in it. Safe to share between threads; not between forks."""
+
+    def __init__(self, where: str | Path) -> None:
+        """Say which database: a path, ``sqlite:///PATH`` or ``postgresql://...``; nothing is opened yet."""
+        self._url = _read_url(where)
+        self._engine = _make_engine(self._url)
+        self._local = threading.local()
+
+    def __repr__(self) -> str:
+        """Name the place, without password."""
+        return f"Database({self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The place as users may see it: a path, or a URL without password."""
+        if self.is_sqlite:
+            return self._url.database or ""
+        query = {
+            key: "***" if key in {"password", "sslpassword"} else value
+            for key, value in self._url.query.items()
+        }
+        return self._url.set(query=query, drivername="postgresql").render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self._url.get_backend_name() == "sqlite"
+
+    def open(self) -> None:
+        """Make sure that the schema is the one this code works with; raise `StoreUnavailableError`."""
+        if self.is_sqlite and not self._path.exists():
+            raise self._refusal("there is no store", "`setpoint init` makes one")
+        version = self._version()
+        if version == SCHEMAS[-1]:
+            return
+        if version is None:
+            raise self._refusal("it is not initialised", "`setpoint init` makes the store")
+        if version in SCHEMAS:
+            raise self._refusal(
+                f"its schema {version} is older than {SCHEMAS[-1]}", "`setpoint init` brings it up to date"
+            )
+        raise self._refusal(f"its schema {version} is newer than {SCHEMAS[-1]}", "update Setpoint")
+
+    def create(self) -> None:
+        """Make the store, or bring its schema up to date; does nothing when all is well already."""
+        if self.is_sqlite:
+            self._create_file()
+        version = self._version()
+        if version is not None and version not in SCHEMAS:
+            raise self._refusal(f"its schema {version} is newer than {SCHEMAS[-1]}", "update Setpoint")
+        if version != SCHEMAS[-1]:
+            with self.write() as connection:
+                _migrate(connection)
+
+    @contextmanager
+    def write(self) -> Generator[Connection]:
+        """Run a transaction as the only writer; inside another one of this thread, join it.
+
+        Raises:
+            StoreUnavailableError: the database is locked, gone, read-only or damaged; nothing was written.
+        """
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            yield current
+            return
+        with self._translated(), self._writers.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            self._local.connection = connection
+            try:
+                yield connection
+            finally:
+                self._local.connection = None
+
+    @contextmanager
+    def write_beside(self) -> Generator[Connection]:
+        """Like `write`, but on PostgreSQL without queueing: for rows that depend on nothing else."""
+        if self.is_sqlite or getattr(self._local, "connection", None) is not None:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._translated(), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """Read one moment's state; inside a writing transaction of this thread, that transaction's."""
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            yield current
+            return
+        with self._translated(), self._engine.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            yield connection
+
+    def close(self) -> None:
+        """End all connections."""
+        self._engine.dispose()
+
+    @property
+    def _writers(self) -> Engine:
+        return self._engine.execution_options(**{_IS_WRITER: True})
+
+    @property
+    def _path(self) -> Path:
+        return Path(self._url.database or "")
+
+    def _refusal(self, what: str, next_step: str) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the store cannot be used: {what}", where=self.shown, next_step=next_step
+        )
+
+    def _version(self) -> str | None:
+        with self.read() as connection:
+            if not inspect(connection).has_table(VERSION_TABLE):
+                return None
+            return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - our own name
+
+    def _create_file(self) -> None:
+        try:
+            missing = [folder for folder in self._path.absolute().parents if not folder.exists()]
+            for folder in reversed(missing):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            # SQLite gives its side files the mode of the main one, so it is narrow from the start.
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as fault:
+            next_step = "name a place that this user may write to"
+            raise self._refusal(f"it cannot be made: {fault.strerror}", next_step) from None
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        """Turn what the database client raises into our error; its texts can hold statements and secrets."""
+        try:
+            yield
+        except exc.IntegrityError:
+            raise
+        except _FAULTS as fault:
+            origin = str(getattr(fault, "orig", "") or type(fault).__name__)
+            raise self._unavailable(origin) from None
+
+    def _unavailable(self, origin: str) -> StoreUnavailableError:
+        for sign, what, next_step in _ADVICE:
+            if sign in origin.lower():
+                return self._refusal(what, next_step)
+        first_line = origin.strip().splitlines()[0] if origin.strip() else "no answer"
+        for secret in filter(None, (self._url.password, self._url.query.get("password"))):
+            first_line = first_line.replace(str(secret), "***")
+        return self._refusal(first_line, "check that the database runs and that this login may use it")
+
+
+def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows whose keys are not there yet, many at a time; the others stay as they are."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def in_chunks(items: Sequence[str], size: int = 5_000) -> Iterator[Sequence[str]]:
+    """Split items so that each part fits into one statement of either database."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _read_url(where: str | Path) -> URL:
+    if isinstance(where, Path) or "://" not in where:
+        return make_url("sqlite+pysqlite://").set(database=str(Path(where).expanduser()))
+    try:
+        url = make_url(where)
+    except (exc.ArgumentError, ValueError):
+        raise InputError(
+            "the store's URL cannot be read", next_step="postgresql://USER@HOST/DATABASE, or a path"
+        ) from None
+    driver = _DRIVERS.get(url.get_backend_name())
+    if driver is None or not url.database:
+        next_step = "a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        raise InputError(f"a store cannot live at {re.sub('//.*', '//...', where)!r}", next_step=next_step)
+    return url.set(drivername=driver)
+
+
+def _make_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "setpoint"}
+    engine = create_engine(url, hide_parameters=True, connect_args=arguments)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own idea of transactions is switched off: `_begin_sqlite` says when one begins, and how.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_writer = connection.get_execution_options().get(_IS_WRITER, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # A server may be set to answer before a commit is on disk; ours must not.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+    connection.commit()
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "setpoint.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

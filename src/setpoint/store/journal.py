@@ -1,0 +1,250 @@
+"""The journal: what is being done to which instance, and what of it is ours; it outlives a killed process.
+
+Each intention is on disk, with its audit row, before its effect. A process that dies in between leaves an
+apply that is `running`; whoever plans next reads it, looks at the instance, and says with `finish` what
+became of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+
+from setpoint.config.configuration import SettingText
+from setpoint.errors import HeldError, NotFoundError
+from setpoint.store.schema import applies, ownerships, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, RowMapping
+
+    from setpoint.store.audit import Audit
+    from setpoint.store.database import Database
+
+Outcome = Literal["running", "applied", "undone", "failed", "interrupted"]
+State = Literal["old", "new", "mixed", ""]
+
+
+class Apply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One apply of a plan to an instance.
+
+    `step` is the last step begun, counted from 1 (0: none yet), and `is_step_done` whether its effect is
+    certain. `state` says in which state the instance was left, empty while that is not known.
+    """
+
+    id: str
+    instance: str
+    plan_hash: str
+    revision: str
+    actor: str
+    host: str
+    pid: int
+    started_at: datetime
+    steps: int
+    ended_at: datetime | None = None
+    outcome: Outcome = "running"
+    state: State = ""
+    step: int = 0
+    is_step_done: bool = False
+    message: str = ""
+
+
+class Owned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A parameter whose persisted entry is ours, and what to put back when it shall not be any more.
+
+    `ours` is the persisted text we wrote, `restore` the one that stood before (None: there was no entry), and
+    `running_before` the running value then.
+    """
+
+    instance: str
+    parameter: str
+    ours: SettingText
+    restore: SettingText
+    running_before: str | None
+    apply_id: str
+    at: datetime
+
+
+_OWNED_MANY = msgspec.json.Decoder(tuple[Owned, ...])
+
+
+class Journal:
+    """Applies and ownerships of one store."""
+
+    def __init__(self, database: Database, audit: Audit) -> None:
+        """Stand on a database and write to its audit log."""
+        self._database = database
+        self._audit = audit
+
+    def begin(self, apply: Apply) -> None:
+        """Note that an apply begins; raise `HeldError` naming the holder when one runs on this instance."""
+        with self._database.write() as connection:
+            holder = _unfinished(connection, apply.instance)
+            if holder is not None:
+                raise _held(holder)
+            connection.execute(insert(applies).values(msgspec.structs.asdict(apply)))
+            detail = {
+                "apply": apply.id,
+                "plan": apply.plan_hash,
+                "revision": apply.revision,
+                "steps": apply.steps,
+            }
+            origin = {"host": apply.host, "pid": apply.pid}
+            self._audit.append(
+                apply.actor, "apply.begin", apply.instance, {**detail, **origin}, apply.started_at
+            )
+
+    def intend(
+        self,
+        apply_id: str,
+        step: int,
+        owned: Owned | None,
+        *,
+        at: datetime,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note that a step is about to happen, and its audit row, in one transaction: before the effect.
+
+        `step` counts from 1. `owned.restore` is the persisted text found before this step. When that is a
+        text of our own (the parameter was applied before, and nobody changed it since), the first
+        ownership's `restore` and `running_before` are kept. `detail` goes into the audit row.
+        """
+        with self._database.write() as connection:
+            apply = _get(connection, apply_id)
+            connection.execute(_change(apply_id).values(step=step, is_step_done=False))
+            what: dict[str, Any] = {"apply": apply_id, "step": step, "steps": apply.steps, **(detail or {})}
+            if owned is not None:
+                kept = _own(connection, owned)
+                what |= {"parameter": kept.parameter, "ours": kept.ours, "restore": kept.restore}
+            self._audit.append(apply.actor, "apply.step", apply.instance, what, at)
+
+    def done(self, apply_id: str, step: int) -> None:
+        """Note that a step's effect is certain."""
+        with self._database.write() as connection:
+            connection.execute(_change(apply_id).where(applies.c.step == step).values(is_step_done=True))
+
+    def finish(
+        self, apply_id: str, outcome: Outcome, state: State, message: str = "", *, at: datetime
+    ) -> None:
+        """Note how an apply ended. With the instance in its `old` state, ownership is as before, too."""
+        with self._database.write() as connection:
+            apply = _get(connection, apply_id)
+            ended = {"outcome": outcome, "state": state, "message": message, "ended_at": utc(at)}
+            connection.execute(_change(apply_id).values(ended))
+            if state == "old":
+                _give_back(connection, apply_id)
+            elif state == "new":
+                connection.execute(
+                    update(ownerships).where(ownerships.c.apply_id == apply_id).values(earlier="[]")
+                )
+            detail = {"apply": apply_id, "outcome": outcome, "state": state, "message": message}
+            self._audit.append(apply.actor, "apply.finish", apply.instance, detail, at)
+
+    def get(self, apply_id: str) -> Apply:
+        """Answer an apply; raise `NotFoundError`."""
+        with self._database.read() as connection:
+            return _get(connection, apply_id)
+
+    def unfinished(self, instance: str) -> Apply | None:
+        """Answer the apply that runs on an instance, or did when its process died."""
+        with self._database.read() as connection:
+            return _unfinished(connection, instance)
+
+    def last(self, instance: str) -> Apply | None:
+        """Answer the apply that began last on an instance."""
+        query = select(applies).where(applies.c.instance == instance)
+        newest = query.order_by(applies.c.started_at.desc(), applies.c.id).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(newest).mappings().one_or_none()
+        return _apply(row) if row else None
+
+    def owned(self, instance: str) -> tuple[Owned, ...]:
+        """Answer what is ours on an instance, by parameter."""
+        query = (
+            select(ownerships.c.body)
+            .where(ownerships.c.instance == instance)
+            .order_by(ownerships.c.parameter)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                msgspec.json.decode(body, type=Owned) for body in connection.execute(query).scalars()
+            )
+
+    def disown(self, instance: str, parameter: str) -> None:
+        """Forget that a parameter is ours: what stood before us is back, or a person has taken it over."""
+        with self._database.write() as connection:
+            connection.execute(delete(ownerships).where(*_key(instance, parameter)))
+
+
+def _own(connection: Connection, owned: Owned) -> Owned:
+    found = connection.execute(select(ownerships).where(*_key(owned.instance, owned.parameter))).one_or_none()
+    earlier: tuple[Owned, ...] = ()
+    if found is not None:
+        current = msgspec.json.decode(found.body, type=Owned)
+        older = _OWNED_MANY.decode(found.earlier)
+        # Within one apply (its undo) the ownership before that apply stays the one to go back to.
+        earlier = older if current.apply_id == owned.apply_id else (current, *older)
+        # An intention whose effect never came leaves the text before it standing: all uncertain ones count.
+        standing = next((each for each in (current, *older) if each.ours == owned.restore), None)
+        if standing is not None:
+            owned = msgspec.structs.replace(
+                owned, restore=standing.restore, running_before=standing.running_before
+            )
+    _put(connection, owned, earlier)
+    return owned
+
+
+def _give_back(connection: Connection, apply_id: str) -> None:
+    for row in connection.execute(select(ownerships).where(ownerships.c.apply_id == apply_id)).all():
+        earlier = _OWNED_MANY.decode(row.earlier)
+        if earlier:
+            _put(connection, earlier[0], earlier[1:])
+        else:
+            connection.execute(delete(ownerships).where(*_key(row.instance, row.parameter)))
+
+
+def _put(connection: Connection, owned: Owned, earlier: tuple[Owned, ...]) -> None:
+    key = _key(owned.instance, owned.parameter)
+    connection.execute(delete(ownerships).where(*key))
+    values = {"instance": owned.instance, "parameter": owned.parameter, "apply_id": owned.apply_id}
+    texts = {"body": msgspec.json.encode(owned).decode(), "earlier": msgspec.json.encode(earlier).decode()}
+    connection.execute(insert(ownerships).values({**values, **texts}))
+
+
+def _key(instance: str, parameter: str) -> tuple[Any, Any]:
+    return ownerships.c.instance == instance, ownerships.c.parameter == parameter
+
+
+def _change(apply_id: str) -> Any:
+    return update(applies).where(applies.c.id == apply_id)
+
+
+def _get(connection: Connection, apply_id: str) -> Apply:
+    row = connection.execute(select(applies).where(applies.c.id == apply_id)).mappings().one_or_none()
+    if row is None:
+        message = f"the journal knows no apply {apply_id!r}"
+        raise NotFoundError(message, next_step="`setpoint audit` lists them")
+    return _apply(row)
+
+
+def _unfinished(connection: Connection, instance: str) -> Apply | None:
+    query = select(applies).where(applies.c.instance == instance, applies.c.outcome == "running")
+    row = connection.execute(query).mappings().one_or_none()
+    return _apply(row) if row else None
+
+
+def _apply(row: RowMapping) -> Apply:
+    return Apply(**{str(name): value for name, value in row.items()})
+
+
+def _held(holder: Apply) -> HeldError:
+    since = holder.started_at.isoformat(timespec="seconds")
+    process = f"process {holder.pid} on {holder.host}"
+    what = f"{holder.actor} is applying to {holder.instance} since {since} ({process})"
+    return HeldError(
+        what, next_step="wait for it; if that process is gone, `setpoint plan` says what it left"
+    )

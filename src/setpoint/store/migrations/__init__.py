@@ -1,0 +1,1 @@
+"""How a store gets from one schema to the next: one file per schema, run by `setpoint init`."""

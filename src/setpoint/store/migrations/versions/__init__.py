@@ -1,0 +1,1 @@
+"""The schemas, oldest first. A file here never changes once it is released."""

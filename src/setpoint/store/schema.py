@@ -1,0 +1,232 @@
+"""The tables, as they are after every migration.
+
+Bodies are bytes whose hash is their name; times are UTC. Revisions, objects and audit rows are only ever
+added: triggers refuse anything else, on both databases.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    DDL,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    event,
+    text,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.types import TypeEngine
+
+SCHEMAS = ("0001",)
+"""Every schema this code knows, oldest first; the last is the one it works with."""
+
+VERSION_TABLE = "setpoint_schema"
+
+APPEND_ONLY = ("audit", "revision", "object")
+"""Tables whose rows may never be changed or taken away."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time: ``timestamptz`` on PostgreSQL, on SQLite ISO text of one width, so it sorts."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write a time; a naive one is a mistake of the caller."""
+        if value is None:
+            return None
+        moment = utc(value)
+        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read a time."""
+        if value is None:
+            return None
+        return utc(datetime.fromisoformat(value) if dialect.name == "sqlite" else value)
+
+
+def utc(at: datetime) -> datetime:
+    """Answer the same moment in UTC; raises `ValueError` for a time without a zone."""
+    if at.tzinfo is None:
+        message = f"a time without a zone was handed to the store: {at}"
+        raise ValueError(message)
+    return at.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+objects = Table(
+    "object",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+revisions = Table(
+    "revision",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # Place on the line of heads, from 1; empty for the side of a merge, which was never a head.
+    Column("number", Integer, unique=True),
+    Column("parents", Text, nullable=False),
+    Column("root", String(64), ForeignKey("object.hash"), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+catalogs = Table(
+    "catalog",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+snapshots = Table(
+    "snapshot",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("catalog", String(64), ForeignKey("catalog.hash"), nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_snapshot_instance_at", "instance", "at", "id"),
+)
+
+plans = Table(
+    "plan",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("revision", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_plan_instance_at", "instance", "at"),
+)
+
+applies = Table(
+    "apply",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("plan_hash", String(64), nullable=False),
+    Column("revision", String(64), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("outcome", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("is_step_done", Boolean, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("ix_apply_instance_started_at", "instance", "started_at"),
+    # The store's own word on "one apply per instance at a time".
+    Index(
+        "uq_apply_running",
+        "instance",
+        unique=True,
+        sqlite_where=text("outcome = 'running'"),
+        postgresql_where=text("outcome = 'running'"),
+    ),
+)
+
+ownerships = Table(
+    "ownership",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("parameter", Text, primary_key=True),
+    Column("apply_id", Text, ForeignKey("apply.id"), nullable=False, index=True),
+    # The ownership as JSON, and those it took the place of while their effects are not certain, newest first.
+    Column("body", Text, nullable=False),
+    Column("earlier", Text, nullable=False),
+)
+
+
+def _sqlite_guard(table: str, verb: str) -> str:
+    return (
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+    )
+
+
+_REFUSE = """
+CREATE FUNCTION setpoint_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of %% are only ever added', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
+
+def _postgresql_guard(table: str) -> str:
+    return (
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION setpoint_append_only()"
+    )
+
+
+@event.listens_for(metadata, "after_create")
+def _guard(_target: MetaData, connection: Connection, **_: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        for table in APPEND_ONLY:
+            for verb in ("UPDATE", "DELETE"):
+                connection.execute(DDL(_sqlite_guard(table, verb)))
+        return
+    connection.execute(DDL(_REFUSE))
+    for table in APPEND_ONLY:
+        connection.execute(DDL(_postgresql_guard(table)))
