@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.invented import CATALOG, CLAIMS
 
-from setpoint.config.budget import compile_claims, judge, largest_fit
+from setpoint.config.budget import compile_claims, judge, largest_fit, typed_values
 from setpoint.config.facts import Facts
 from setpoint.errors import InputErrors, OverBudgetError
 
@@ -70,6 +70,11 @@ def test_an_unknown_fact_in_a_claim_cannot_be_judged() -> None:
     verdict = judge(claims, {}, Facts(ram_bytes=GB))
     assert verdict.unknown == ("vcpu",)
     assert verdict.fits is None
+
+
+def test_texts_are_read_by_the_catalog_and_what_cannot_be_read_is_left_out() -> None:
+    texts = {"POOL": "1GB", "work": "4096", "safe": "maybe", "turbo": "on", "cost": None, "paths": ("a", "b")}
+    assert typed_values(texts, CATALOG) == {"pool": 131072, "work": 4096, "paths": ("a", "b")}
 
 
 def test_faulty_claims_are_named_together() -> None:

@@ -6,7 +6,7 @@ numbers, booleans, units and lists) and its catalogs as data.
 
 from __future__ import annotations
 
-from setpoint.catalog.catalog import Catalog, CatalogDiff, ParameterChange
+from setpoint.catalog.catalog import Catalog, CatalogData, CatalogDiff, ParameterChange, encode_catalog
 from setpoint.catalog.grammar import Grammar
 from setpoint.catalog.parameter import Context, Kind, Parameter, Value
 from setpoint.catalog.units import Dimension, Unit, UnitSystem

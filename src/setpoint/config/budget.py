@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from setpoint.catalog import Catalog, Parameter, UnitSystem, Value
+    from setpoint.config.configuration import SettingText
     from setpoint.config.facts import Facts
     from setpoint.config.variables import Primitive
 
@@ -172,6 +173,23 @@ def compile_claims(claims: Mapping[str, str], catalog: Catalog) -> Claims:
     if faults:
         raise InputErrors(faults)
     return Claims(catalog, formulas, compile_formula(OS_RESERVE, FACTS, units, expects=Type.BYTES))
+
+
+def typed_values(texts: Mapping[str, SettingText], catalog: Catalog) -> dict[str, Value]:
+    """Read settings' texts by a catalog, by the catalog's names, for `judge` and for filling templates.
+
+    What the catalog does not know, what it cannot read and what is None is left out: telling the user about
+    faulty settings is not a budget's business.
+    """
+    typed: dict[str, Value] = {}
+    for name, text in texts.items():
+        parameter = catalog.find(name)
+        if parameter is not None and text is not None:
+            try:
+                typed[parameter.name] = parameter.parse(text, catalog.grammar)
+            except InputError:
+                continue
+    return typed
 
 
 def judge(claims: Claims, values: Mapping[str, Value], facts: Facts) -> BudgetVerdict:

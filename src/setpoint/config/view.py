@@ -61,9 +61,7 @@ class FleetView:
         }
 
     def setting(self, instance: str, parameter: str, at: datetime) -> Resolved | None:
-        """Answer one effective setting, or None when no layer manages it; raise `NotFoundError` for the
-        instance.
-        """
+        """Answer one effective setting, or None when no layer manages it; raise `NotFoundError`."""
         base = self._base.get(instance)
         if base is None:
             raise NotFoundError(f"no instance is called {instance!r}")

@@ -92,6 +92,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     fingerprint: str
     steps: tuple[Step, ...] = ()
     expected: dict[str, SettingText] = msgspec.field(default_factory=dict[str, SettingText])
+    released: tuple[str, ...] = ()
+    """The parameters that no layer asks for any more and that go back to what stood before us."""
     blocked: tuple[Blocked, ...] = ()
     warnings: tuple[str, ...] = ()
     operator_steps: tuple[str, ...] = ()
@@ -141,6 +143,9 @@ def make_plan(
         fingerprint=fingerprint(observation, catalog),
         steps=made.steps,
         expected={step.parameter: step.text for step in made.steps if step.parameter},
+        released=tuple(
+            step.parameter for step in made.steps if step.parameter and step.parameter not in texts
+        ),
         blocked=made.blocked,
         warnings=made.warnings,
         operator_steps=made.operator_steps,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from setpoint.config.drift import Drift, DriftClass, judge
-from setpoint.config.observation import Observation, ObservedSetting
 from setpoint.engines.plan import Plan, Step, StepKind, fingerprint
 from setpoint.errors import (
     ApplyError,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation, ObservedSetting
     from setpoint.engines.plan import Request
     from setpoint.engines.port import Driver, Engine, Reply
 
@@ -57,12 +57,14 @@ class Journal(Protocol):
         ...
 
 
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True)
+class Verified:
     """An apply that ended well: how each parameter reads back, and whether there was a restart."""
 
     drifts: tuple[Drift, ...]
     was_restarted: bool
     observation: Observation
+    catalog: Catalog
 
 
 def observe(engine: Engine, driver: Driver, instance: str, *, at: datetime) -> tuple[Observation, Catalog]:
@@ -157,6 +159,8 @@ class Application:
             raise ConflictError(
                 message, where=self.plan.instance, next_step="look at `setpoint settings --origin`, then plan"
             )
+        for number in sorted(numbers, reverse=True):
+            self.journal.intend(number, self.plan.steps[number])
         self._undo_steps(numbers)
         return self._wait_until_right(steps, _judge_undone, was_restarted=self.restart is not None)
 
@@ -190,7 +194,7 @@ class Application:
             drifts = tuple(judge_step(step, observation, catalog) for step in steps if step.parameter)
             wrong = [drift for drift in drifts if drift.drift_class is DriftClass.DRIFTED]
             if not wrong:
-                return Verified(drifts=drifts, was_restarted=was_restarted, observation=observation)
+                return Verified(drifts, was_restarted, observation, catalog)
             if time.monotonic() > deadline:
                 what = "; ".join(f"{drift.parameter} {drift.explanation}" for drift in wrong)
                 message = f"read back wrong: {what}"

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from setpoint.config.budget import BudgetVerdict, Claims, judge, largest_fit
+from setpoint.config.budget import BudgetVerdict, Claims, judge, largest_fit, typed_values
 from setpoint.config.variables import Type, show, to_base
-from setpoint.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,13 +95,13 @@ class Evidence:
     def running(self) -> Mapping[str, Value]:
         """The running values, typed, in each parameter's own unit."""
         observed = self.observation.settings.items()
-        return self._typed({name: setting.value for name, setting in observed})
+        return typed_values({name: setting.value for name, setting in observed}, self.catalog)
 
     @cached_property
     def coming(self) -> Mapping[str, Value]:
         """The values that wait for a restart or are desired and not there yet."""
         waiting = {name: setting.pending for name, setting in self.observation.settings.items()}
-        coming = {**self._typed(waiting), **self._typed(self.desired)}
+        coming = {**typed_values(waiting, self.catalog), **typed_values(self.desired, self.catalog)}
         return {
             name: value
             for name, value in coming.items()
@@ -160,18 +159,6 @@ class Evidence:
         if parameter is None or left is None or right is None:
             return left == right
         return parameter.is_same(left, right)
-
-    def _typed(self, texts: Mapping[str, SettingText]) -> dict[str, Value]:
-        """Read texts by the live catalog; what it does not know or cannot read is left out."""
-        typed: dict[str, Value] = {}
-        for name, text in texts.items():
-            parameter = self.catalog.find(name)
-            if parameter is not None and text is not None:
-                try:
-                    typed[parameter.name] = parameter.parse(text, self.catalog.grammar)
-                except InputError:
-                    continue
-        return typed
 
 
 def _window_between(earlier: Observation | None, later: Observation) -> Window | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,9 @@ class Rule:
     @property
     def documentation(self) -> str:
         """What the rule looks at and why, in Markdown."""
-        return inspect.getdoc(self.examine) or ""
+        from inspect import getdoc
+
+        return getdoc(self.examine) or ""
 
     @property
     def is_from_workload(self) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from setpoint.templates.choose import Candidate, Choice, choose
 from setpoint.templates.document import read_template
-from setpoint.templates.fill import Filled, FilledSetting, LeftOut, Prepared, fill, prepare
+from setpoint.templates.fill import Prepared, fill, prepare
+from setpoint.templates.filled import Filled, FilledSetting, LeftOut
 from setpoint.templates.library import Library
 from setpoint.templates.template import Input, Sign, Template, TemplateSetting
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.catalog import Version
-from setpoint.config.budget import BudgetVerdict, Claims, judge_base, largest_fit
+from setpoint.config.budget import Claims, judge_base, largest_fit
 from setpoint.config.formula import Formula, compile_formula
 from setpoint.config.variables import (
     FACTS,
@@ -28,6 +28,7 @@ from setpoint.config.variables import (
     type_of,
 )
 from setpoint.errors import InputError, InputErrors, OverBudgetError
+from setpoint.templates.filled import Filled, FilledSetting, LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,38 +44,6 @@ everything that stands before it in the template filled and all else as it is.""
 
 _MOST_CONNECTIONS = 2**18
 _MB = 2**20
-
-
-class FilledSetting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting of a filled template: its text for the engine, why, and from what."""
-
-    parameter: str
-    text: str
-    reason: str
-    source: str
-    explanation: str
-    inputs: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-
-
-class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter the template speaks about and does not set here, and why."""
-
-    parameter: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A template filled for one instance."""
-
-    template: Template
-    settings: tuple[FilledSetting, ...]
-    left_out: tuple[LeftOut, ...]
-    verdict: BudgetVerdict
-
-    def texts(self) -> dict[str, str]:
-        """Answer the settings as a layer takes them, in the template's order."""
-        return {setting.parameter: setting.text for setting in self.settings}
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,9 @@ BUILD: Mapping[str, str] = {
 }
 """Parameters whose values, default or effect depend on the build or the host, and how."""
 
+COMPILED_PATHS = frozenset({"krb_server_keyfile"})
+"""Parameters whose built-in default is a path of the machine the build was made on."""
+
 _TRUE_WORDS, _FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
 
 

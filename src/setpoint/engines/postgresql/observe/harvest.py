@@ -13,6 +13,7 @@ import msgspec
 from setpoint.catalog import Kind, Parameter
 from setpoint.catalog.catalog import CatalogData
 from setpoint.engines.plan import Request
+from setpoint.engines.postgresql.dialect import knowledge
 from setpoint.engines.postgresql.observe.parameters import read_parameter
 from setpoint.engines.postgresql.observe.query import settings_sql
 from setpoint.engines.postgresql.observe.reading import EVIDENCE, NAME
@@ -75,7 +76,8 @@ ROLLBACK"""
 def harvest(version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
     """Ask a server for its whole catalog.
 
-    `describe_config` (``postgres --describe-config``) lists a part of what the view lists; what only it knows is added.
+    `describe_config` (``postgres --describe-config``) adds what the view hides from this login; it knows neither units
+    nor defaults.
     """
     listing = Request(text=f"BEGIN READ ONLY; SELECT {settings_sql(version.major)}::text; COMMIT")
     core = yield listing
@@ -86,6 +88,7 @@ def harvest(version: Version, describe_config: str) -> Generator[Request, Reply,
     loaded = [row for row in _rows(whole) if "." in row.name]
     known = {row.name: row for row in [*_rows(core), *loaded]}
     parameters = [_with_aliases(read_parameter(row, version.major), aliases) for row in known.values()]
+    parameters = [_without_paths(parameter) for parameter in parameters]
     parameters += [p for p in _described(describe_config, version.major) if p.name not in known]
     return CatalogData(
         engine=NAME,
@@ -116,6 +119,12 @@ def _with_aliases(parameter: Parameter, aliases: dict[str, dict[str, str]]) -> P
     return msgspec.structs.replace(parameter, aliases=dict(sorted(merged.items())))
 
 
+def _without_paths(parameter: Parameter) -> Parameter:
+    """Take out a default that is a folder of the machine the build was made on."""
+    is_path = parameter.name.lower() in knowledge.COMPILED_PATHS
+    return msgspec.structs.replace(parameter, default=None) if is_path else parameter
+
+
 def _described(listing: str, major: int) -> list[Parameter]:
     """Read ``--describe-config``: name, context, category, type, default, minimum, maximum, two descriptions."""
     lines = [line.split("\t") for line in listing.splitlines()]
@@ -123,11 +132,27 @@ def _described(listing: str, major: int) -> list[Parameter]:
 
 
 def _described_parameter(cells: list[str], major: int) -> Parameter:
-    name, context, category, type_, default, low, high, short, extra, *_ = cells
-    vartype = type_.lower()
-    boot = {"TRUE": "on", "FALSE": "off"}.get(default, default)
+    """Read one line; its default is left unknown, since the listing prints numbers before they are set."""
+    name, context, category, vartype, _, low, high, short, extra, *_ = cells
     row = SettingRow(
-        name, None, None, category, short, extra or None, context, vartype, "default", low or None, high or None,
-        None, boot or None, None, None, None, False, None, None,
-    )  # fmt: skip
+        name=name,
+        setting=None,
+        unit=None,
+        category=category,
+        short_desc=short,
+        extra_desc=extra or None,
+        context=context,
+        vartype={"boolean": "bool"}.get(vartype.lower(), vartype.lower()),
+        source="default",
+        min_val=low or None,
+        max_val=high or None,
+        enumvals=None,
+        boot_val=None,
+        reset_val=None,
+        sourcefile=None,
+        sourceline=None,
+        pending_restart=False,
+        flags=None,
+        is_alterable=None,
+    )
     return read_parameter(row, major)

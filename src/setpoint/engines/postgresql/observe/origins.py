@@ -79,7 +79,7 @@ def observe_setting(row: SettingRow, parameter: Parameter, evidence: Evidence) -
         chain.append(Origin(kind=OriginKind.COMMAND_LINE, text=command))
     if _is_own(row, evidence):
         value, is_inferred = _shown_value(row), False
-        chain = _mark_own(row, parameter, value, chain)
+        chain = _mark_own(row, parameter, value, chain, evidence)
     else:
         value, is_inferred = _inferred_value(row, parameter, chain, evidence), True
         chain = _mark_inferred(parameter, value, chain)
@@ -185,20 +185,22 @@ def _shown_value(row: SettingRow) -> str | None:
     return row.reset_val if row.name.lower() in knowledge.SHOWN_OTHERWISE else row.setting
 
 
-def _mark_own(row: SettingRow, parameter: Parameter, value: str | None, chain: list[Origin]) -> list[Origin]:
+def _mark_own(
+    row: SettingRow, parameter: Parameter, value: str | None, chain: list[Origin], evidence: Evidence
+) -> list[Origin]:
     if row.source == "command line":
         return _with_force(chain, len(chain) - 1)
     if row.source == "environment variable":
         return _inserted(chain, Origin(kind=OriginKind.ENVIRONMENT, text=value, is_in_force=True))
     if row.source == "configuration file":
-        return _mark_entry(row, parameter, value, chain)
+        return _mark_entry(row, parameter, value, chain, evidence)
     if row.source == "default" and is_same_text(parameter, value, row.boot_val):
         return _with_force(chain, 0)
     return _inserted(chain, Origin(kind=OriginKind.BUILD, text=value, is_in_force=True))
 
 
 def _mark_entry(
-    row: SettingRow, parameter: Parameter, value: str | None, chain: list[Origin]
+    row: SettingRow, parameter: Parameter, value: str | None, chain: list[Origin], evidence: Evidence
 ) -> list[Origin]:
     """Mark the entry the running value was loaded from; where the file was edited since, add what was loaded."""
     places = [
@@ -212,9 +214,11 @@ def _mark_entry(
             return _with_force(chain, index)
     if at_line and _may_normalise(parameter) and not chain[at_line[0]].fault:
         return _with_force(chain, at_line[0])
-    is_edited = row.sourcefile is not None and any(origin.kind in _ENTRY_KINDS for origin in chain)
+    # What was loaded and stands in no file any more is not persisted, wherever it once stood.
+    is_edited = evidence.are_files_visible
+    is_persisted = is_persisted_file(row.sourcefile) and not is_edited
     loaded = Origin(
-        kind=OriginKind.PERSISTED if is_persisted_file(row.sourcefile) else OriginKind.FILE,
+        kind=OriginKind.PERSISTED if is_persisted else OriginKind.FILE,
         text=value,
         file=row.sourcefile or "",
         line=row.sourceline or 0,

@@ -1,0 +1,71 @@
+"""What every controller is handed: the store, who acts, the time, and ways to the instances."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from setpoint.control.clock import utc_now
+from setpoint.engines.port import Target
+from setpoint.engines.registry import get_engine
+from setpoint.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from datetime import datetime
+
+    from setpoint.config.configuration import Configuration, Instance
+    from setpoint.config.revision import Revision
+    from setpoint.engines.port import Driver, Engine
+    from setpoint.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """A store, an actor and the ways to reach instances.
+
+    `read_secret` answers the password behind a reference. `timeout_seconds` bounds every contact with an
+    instance.
+    """
+
+    store: Store
+    actor: str
+    read_secret: Callable[[str], str | None]
+    now: Callable[[], datetime] = utc_now
+    timeout_seconds: float = 5.0
+
+    def head(self) -> tuple[Revision | None, Configuration]:
+        """Answer the newest revision and its configuration, an empty one before the first."""
+        from setpoint.config.configuration import Configuration
+
+        revision = self.store.revisions.head()
+        return revision, self.store.revisions.load(revision) if revision is not None else Configuration()
+
+    def engine_of(self, instance: Instance) -> Engine:
+        """Answer an instance's engine."""
+        return get_engine(instance.engine)
+
+    @contextmanager
+    def connected(self, name: str, instance: Instance, *, is_read_only: bool) -> Generator[Driver]:
+        """Connect to an instance and close the connection at the end; raise `UnreachableError`."""
+        if not instance.target:
+            raise InputError(f"{name} has no target", next_step="`setpoint instance set` gives it one")
+        target = Target(
+            instance=name,
+            address=instance.target,
+            secret=lambda: self.read_secret(instance.password),
+            timeout_seconds=self.timeout_seconds,
+        )
+        driver = self.engine_of(instance).connect(target, is_read_only=is_read_only)
+        try:
+            yield driver
+        finally:
+            driver.close()
+
+    @property
+    def holder(self) -> str:
+        """Say who is at work, for others who want the same instance."""
+        return f"{self.actor} (process {os.getpid()} on {socket.gethostname()})"

@@ -1,0 +1,114 @@
+"""What one instance should be set to: its layers, with the template filled from what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from setpoint.config.budget import Claims, compile_claims
+from setpoint.config.resolve import Resolved, resolve
+from setpoint.config.view import layers_of
+from setpoint.engines.registry import template_texts
+from setpoint.errors import InputError
+from setpoint.templates import Library
+from setpoint.templates.fill import Filled, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from setpoint.catalog import Catalog, Value
+    from setpoint.config.configuration import Configuration, Instance, SettingText, TemplateUse
+    from setpoint.config.facts import Facts
+    from setpoint.config.observation import Observation
+    from setpoint.engines.port import Engine
+
+
+@dataclass(frozen=True)
+class Desired:
+    """An instance's desired settings, with what they rest on."""
+
+    resolved: dict[str, Resolved]
+    filled: Filled | None
+    facts: Facts
+    claims: Claims
+
+    def texts(self) -> dict[str, SettingText]:
+        """Answer the bare texts."""
+        return {name: setting.text for name, setting in self.resolved.items()}
+
+
+def desired_of(
+    engine: Engine,
+    configuration: Configuration,
+    observation: Observation,
+    catalog: Catalog,
+    *,
+    revision: str,
+    at: datetime,
+) -> Desired:
+    """Work out what the observed instance should be set to.
+
+    Raises `OverBudgetError` when its template cannot fit the host, `NotFoundError` for a template that is not
+    there.
+    """
+    name = observation.instance
+    instance = configuration.instance(name)
+    facts = observation.facts.with_declared(instance.facts)
+    claims = compile_claims(engine.claims(), catalog)
+    use = template_of(configuration, instance)
+    filled: Filled | None = None
+    if use is not None:
+        plain = layers_of(configuration, name, revision=revision, template_settings=None)
+        above = {key: setting.text for key, setting in resolve(plain, at).items()}
+        current = {**typed(catalog, running_texts(observation)), **typed(catalog, above)}
+        filled = fill_template(engine, use, claims, facts, current)
+    layers = layers_of(
+        configuration,
+        name,
+        revision=revision,
+        template_settings=filled.texts() if filled is not None else None,
+    )
+    return Desired(resolve(layers, at), filled, facts, claims)
+
+
+def template_of(configuration: Configuration, instance: Instance) -> TemplateUse | None:
+    """Answer the template that counts for an instance: its own, else its group's."""
+    group = configuration.groups.get(instance.group)
+    return instance.template or (group.template if group is not None else None)
+
+
+def fill_template(
+    engine: Engine, use: TemplateUse, claims: Claims, facts: Facts, current: Mapping[str, Value]
+) -> Filled:
+    """Fill a pinned template for one host."""
+    template = library_of(engine.name, engine).get(engine.name, use.name, use.version)
+    return prepare(template, claims).fill(facts, inputs=use.inputs, current=current)
+
+
+@lru_cache(maxsize=8)
+def library_of(engine_name: str, engine: Engine) -> Library:
+    """Read an engine's shipped templates, once."""
+    return Library.read({f"{engine_name}/{source}": text for source, text in template_texts(engine)})
+
+
+def running_texts(observation: Observation) -> dict[str, SettingText]:
+    """Answer the instance's own running values."""
+    return {
+        name: setting.value for name, setting in observation.settings.items() if setting.value is not None
+    }
+
+
+def typed(catalog: Catalog, texts: Mapping[str, SettingText]) -> dict[str, Value]:
+    """Read texts by the catalog; what it does not know or cannot read is left out."""
+    values: dict[str, Value] = {}
+    for name, text in texts.items():
+        parameter = catalog.find(name)
+        if parameter is None or text is None:
+            continue
+        try:
+            values[parameter.name] = parameter.parse(text, catalog.grammar)
+        except InputError:
+            continue
+    return values

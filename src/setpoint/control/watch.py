@@ -1,0 +1,36 @@
+"""Watching: one observation of one instance, remembered; and what is known of it from the last one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.catalog import Catalog
+from setpoint.engines import session
+from setpoint.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from setpoint.config.configuration import Instance
+    from setpoint.config.observation import Observation
+    from setpoint.control.context import Context
+
+
+def observe(context: Context, name: str) -> tuple[Observation, Catalog]:
+    """Observe an instance now and remember what it said; raise `UnreachableError`."""
+    instance = context.head()[1].instance(name)
+    with context.connected(name, instance, is_read_only=True) as driver:
+        observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
+    return context.store.snapshots.put(observation, catalog.data), catalog
+
+
+def last_seen(context: Context, name: str, instance: Instance) -> tuple[Observation, Catalog]:
+    """Answer the newest remembered observation with its catalog; raise `NotFoundError` when there is none."""
+    observation = context.store.snapshots.latest(name)
+    if observation is None:
+        raise NotFoundError(f"{name} was never observed", next_step=f"`setpoint observe {name}` looks at it")
+    return observation, catalog_of(context, instance, observation)
+
+
+def catalog_of(context: Context, instance: Instance, observation: Observation) -> Catalog:
+    """Answer the live catalog an observation was made with."""
+    data = context.store.snapshots.catalog(observation.catalog_hash)
+    return Catalog(data, context.engine_of(instance).grammar)
