@@ -210,11 +210,14 @@ def test_no_signal_to_the_launching_process_leaves_anything_behind(newest, numbe
 
 
 def test_a_launching_process_killed_while_making_the_data_leaves_nothing_behind(open_folder):
-    initdb, told = open_folder / "initdb", open_folder / "told"
+    bindir, told = open_folder / "bin", open_folder / "told"
+    bindir.mkdir()
+    initdb = bindir / "initdb"
     initdb.write_text(f'#!/bin/sh\necho $$ "$@" > {told}.new; mv {told}.new {told}; exec sleep 600\n')
     initdb.chmod(0o755)
-    told.parent.chmod(0o777)
-    with subprocess.Popen([sys.executable, "-c", CHILD, str(open_folder), "wait"]) as launching:
+    (bindir / "postgres").symlink_to("initdb")
+    open_folder.chmod(0o777)
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(bindir), "wait"]) as launching:
         end = time.monotonic() + DEADLINE_S
         while not told.exists():
             assert time.monotonic() < end

@@ -14,6 +14,7 @@ from setpoint.catalog.version import Version
 
 __all__ = [
     "Catalog",
+    "CatalogData",
     "CatalogDiff",
     "Context",
     "Dimension",
@@ -25,4 +26,5 @@ __all__ = [
     "UnitSystem",
     "Value",
     "Version",
+    "encode_catalog",
 ]

@@ -33,7 +33,10 @@ class CatalogData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def encode_catalog(data: CatalogData) -> bytes:
-    """Write a catalog as the JSON that is shipped: one parameter per line, so that two of them compare line by line."""
+    """Write a catalog as the JSON that is shipped.
+
+    One parameter per line, so that two of them compare line by line.
+    """
     head = msgspec.json.encode(msgspec.structs.replace(data, parameters=()))
     lines = b",\n".join(msgspec.json.encode(parameter) for parameter in data.parameters)
     return head.removesuffix(b"]}") + b"\n" + lines + b"\n]}\n"

@@ -11,11 +11,12 @@ from uuid import uuid4
 
 import msgspec
 
-from setpoint.config.budget import judge
+from setpoint.config.budget import judge, typed_values
 from setpoint.config.drift import Drift, classify
-from setpoint.control.desired import Desired, desired_of, running_texts, typed
+from setpoint.control.desired import Desired, desired_of, running_texts
 from setpoint.control.watch import catalog_of, last_seen, observe
-from setpoint.engines.plan import Plan, Step, StepKind, make_plan
+from setpoint.engines.plan import Plan, Step, StepKind
+from setpoint.engines.planner import make_plan
 from setpoint.engines.port import Release
 from setpoint.engines.session import Application, Verified, run_restart_command
 from setpoint.errors import (
@@ -235,7 +236,7 @@ class _StoreJournal:
         )
 
     def _as_we_wrote_it(self, parameter: str, found: SettingText) -> SettingText:
-        """Answer our own spelling of a persisted text that is ours already, so that the first prior is kept."""
+        """Answer our own spelling of a text that is ours already, so that the first prior is kept."""
         ours = self._standing.get(parameter)
         if found is None or ours is None or not self._catalog.is_same(parameter, found, ours):
             return found
@@ -306,9 +307,9 @@ def _restarter(name: str, instance: Instance) -> Callable[[], None]:
 
 def _over_budget(made: Plan, desired: Desired, observation: Observation, catalog: Catalog) -> str:
     """Say why the plan's result could exceed the memory; empty when it cannot, or is no worse."""
-    running = typed(catalog, running_texts(observation))
-    before = judge(desired.claims, running, desired.facts)
-    after = judge(desired.claims, {**running, **typed(catalog, made.expected)}, desired.facts)
+    running = running_texts(observation)
+    before = judge(desired.claims, typed_values(running, catalog), desired.facts)
+    after = judge(desired.claims, typed_values({**running, **made.expected}, catalog), desired.facts)
     if not after.is_over or (after.total or 0) <= (before.total or 0):
         return ""
     try:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from setpoint.config.budget import Claims, compile_claims
+from setpoint.config.budget import Claims, compile_claims, typed_values
 from setpoint.config.resolve import Resolved, resolve
 from setpoint.config.view import layers_of
 from setpoint.engines.registry import template_texts
-from setpoint.errors import InputError
 from setpoint.templates import Library
 from setpoint.templates.fill import Filled, prepare
 
@@ -62,7 +61,7 @@ def desired_of(
     if use is not None:
         plain = layers_of(configuration, name, revision=revision, template_settings=None)
         above = {key: setting.text for key, setting in resolve(plain, at).items()}
-        current = {**typed(catalog, running_texts(observation)), **typed(catalog, above)}
+        current = typed_values({**running_texts(observation), **above}, catalog)
         filled = fill_template(engine, use, claims, facts, current)
     layers = layers_of(
         configuration,
@@ -98,17 +97,3 @@ def running_texts(observation: Observation) -> dict[str, SettingText]:
     return {
         name: setting.value for name, setting in observation.settings.items() if setting.value is not None
     }
-
-
-def typed(catalog: Catalog, texts: Mapping[str, SettingText]) -> dict[str, Value]:
-    """Read texts by the catalog; what it does not know or cannot read is left out."""
-    values: dict[str, Value] = {}
-    for name, text in texts.items():
-        parameter = catalog.find(name)
-        if parameter is None or text is None:
-            continue
-        try:
-            values[parameter.name] = parameter.parse(text, catalog.grammar)
-        except InputError:
-            continue
-    return values

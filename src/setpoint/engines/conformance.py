@@ -18,7 +18,8 @@ import msgspec
 from setpoint.config.drift import DriftClass, judge
 from setpoint.config.layers import Layer, LayerKind
 from setpoint.config.resolve import resolve
-from setpoint.engines.plan import Plan, Request, Step, StepKind, make_plan
+from setpoint.engines.plan import Plan, Request, Step, StepKind
+from setpoint.engines.planner import make_plan
 from setpoint.engines.port import Release
 from setpoint.engines.session import Application, observe
 from setpoint.errors import ApplyError, ConflictError, HeldError, StalePlanError

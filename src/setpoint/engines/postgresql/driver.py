@@ -1,8 +1,8 @@
 """The one file that speaks to a PostgreSQL server.
 
-Uses libpq's asynchronous calls with a deadline of our own: a server that hangs, or a network that swallows packets, ends a
-request within the target's timeout, whatever the server's own timeouts are. Statements go by the simple protocol, one message
-each, so that a request is one round trip and ALTER SYSTEM stands alone.
+Uses libpq's asynchronous calls with a deadline of our own: a server that hangs, or a network that swallows
+packets, ends a request within the target's timeout, whatever the server's own timeouts are. Statements go
+by the simple protocol, one message each, so that a request is one round trip and ALTER SYSTEM stands alone.
 """
 
 from __future__ import annotations
@@ -30,12 +30,17 @@ from setpoint.errors import (
 )
 
 if TYPE_CHECKING:
+    from psycopg.pq import abc
+
     from setpoint.engines.plan import Request
     from setpoint.engines.port import Target
 
 APPLICATION_NAME = "setpoint"
 LOCK_KEYS = (0x5E79, 0x01)
-"""The two halves of the advisory lock that an apply holds. Such a lock belongs to one database of the server."""
+"""The two halves of the advisory lock that an apply holds.
+
+Such a lock belongs to one database of the server.
+"""
 _NAME_BYTES = 63
 _RETRY_SECONDS = 0.1
 _PARTING_SECONDS = 1.0
@@ -70,8 +75,9 @@ class PostgresDriver:
     def run(self, request: Request) -> Reply:
         """Run one request; the last statement that has rows answers.
 
-        Raises `UnreachableError` when there is no answer in time, `NotPermittedError` when the login may run neither the text nor a
-        fallback, `RefusedError` with the server's own words when it will not, `UnavailableError` when a server-side timeout struck.
+        Raises `UnreachableError` when there is no answer in time, `NotPermittedError` when the login may
+        run neither the text nor a fallback, `RefusedError` with the server's own words when it will not,
+        `UnavailableError` when a server-side timeout struck.
         """
         if not request.is_read_only:
             self._guard_writing(request)
@@ -104,7 +110,10 @@ class PostgresDriver:
         self._holder = holder
 
     def reconnect(self, timeout_seconds: float) -> None:
-        """Connect anew, trying until the timeout; the lock has to be taken again. Raises `UnreachableError`."""
+        """Connect anew, trying until the timeout; the lock has to be taken again.
+
+        Raises `UnreachableError`.
+        """
         deadline = time.monotonic() + timeout_seconds
         self.close()
         while True:
@@ -123,9 +132,12 @@ class PostgresDriver:
     def close(self) -> None:
         """Give the lock back and end the connection; harmless when it is already gone."""
         if self._holder is not None and self._connection.status == pq.ConnStatus.OK:
-            # A server ends a session after we have left; without this its lock would outlive our return for a moment.
+            # A server ends a session after we have left; without this its lock would outlive our return for
+            # a moment.
             with suppress(SetpointError):
-                self._exchange("SELECT pg_advisory_unlock_all()", min(_PARTING_SECONDS, self._target.timeout_seconds))
+                self._exchange(
+                    "SELECT pg_advisory_unlock_all()", min(_PARTING_SECONDS, self._target.timeout_seconds)
+                )
         self._holder = None
         self._is_guarded = False
         self._connection.finish()
@@ -143,7 +155,7 @@ class PostgresDriver:
         self._exchange(f"SET statement_timeout = {half}; SET lock_timeout = {half}")
         self._is_guarded = True
 
-    def _connect(self, deadline: float) -> pq.PGconn:
+    def _connect(self, deadline: float) -> abc.PGconn:
         connection = pq.PGconn.connect_start(self._conninfo())
         connection.nonblocking = 1
         if connection.status == pq.ConnStatus.BAD:
@@ -215,9 +227,9 @@ class PostgresDriver:
             raise fault
         return rows
 
-    def _results(self, text: str, deadline: float) -> list[pq.PGresult]:
+    def _results(self, text: str, deadline: float) -> list[abc.PGresult]:
         connection = self._connection
-        results: list[pq.PGresult] = []
+        results: list[abc.PGresult] = []
         try:
             connection.send_query(text.encode())
             while connection.flush():
@@ -235,7 +247,7 @@ class PostgresDriver:
                 return results
             raise self._unreachable(connection) from None
 
-    def _wait(self, connection: pq.PGconn, deadline: float, *, is_writing: bool, what: str) -> None:
+    def _wait(self, connection: abc.PGconn, deadline: float, *, is_writing: bool, what: str) -> None:
         """Wait until the socket is ready; end the connection when the time is over."""
         poll = select.poll()
         poll.register(connection.socket, select.POLLOUT if is_writing else select.POLLIN)
@@ -248,7 +260,7 @@ class PostgresDriver:
             message, where=self._target.instance, next_step="is the server up and reachable?"
         )
 
-    def _fault_of(self, result: pq.PGresult) -> SetpointError:
+    def _fault_of(self, result: abc.PGresult) -> SetpointError:
         code = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
         said = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
         hint = (result.error_field(pq.DiagnosticField.MESSAGE_HINT) or b"").decode(errors="replace")
@@ -261,7 +273,7 @@ class PostgresDriver:
             return UnreachableError(said, where=where, next_step="connect again")
         return RefusedError(f"the server refused: {said}", where=where, next_step=hint)
 
-    def _unreachable(self, connection: pq.PGconn) -> UnreachableError:
+    def _unreachable(self, connection: abc.PGconn) -> UnreachableError:
         said = connection.error_message.decode(errors="replace").strip() if connection.error_message else ""
         secret = self._target.secret()
         said = said.replace(secret, "***") if secret else said
@@ -273,7 +285,7 @@ class PostgresDriver:
         )
 
 
-def _rows_of(result: pq.PGresult) -> tuple[tuple[str | None, ...], ...]:
+def _rows_of(result: abc.PGresult) -> tuple[tuple[str | None, ...], ...]:
     return tuple(
         tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
         for row in range(result.ntuples)

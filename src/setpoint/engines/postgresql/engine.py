@@ -24,11 +24,13 @@ _CLAIMS: Mapping[str, str] = {
     "wal buffers": "if(wal_buffers < 0, min(shared_buffers / 32, 16MB), wal_buffers)",
     "backends": "max_connections * (work_mem * hash_mem_multiplier + 4MB)",
     "parallel workers": "max_parallel_workers * work_mem * hash_mem_multiplier",
-    "autovacuum": "autovacuum_max_workers * if(autovacuum_work_mem < 0, maintenance_work_mem, autovacuum_work_mem)",
+    "autovacuum": "autovacuum_max_workers"
+    " * if(autovacuum_work_mem < 0, maintenance_work_mem, autovacuum_work_mem)",
     "maintenance": "maintenance_work_mem",
 }
-"""What spends memory. 4 MB is a backend's own floor (caches, stack). `temp_buffers` is left out: it is taken only by sessions
-that use temporary tables.
+"""What spends memory. 4 MB is a backend's own floor (caches, stack).
+
+`temp_buffers` is left out: it is taken only by sessions that use temporary tables.
 """
 
 

@@ -6,10 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from setpoint.catalog import Dimension, Unit, UnitSystem
+from setpoint.catalog.catalog import CatalogData
+from setpoint.config.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from setpoint.catalog import Value
 
 NAME = "simulated"
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
@@ -76,3 +82,21 @@ class SimulatedGrammar:
 
 
 GRAMMAR = SimulatedGrammar()
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the simulated server says of itself: settings by place, and the running ones."""
+
+    running: dict[str, str]
+    persisted: dict[str, str]
+    command_line: dict[str, str]
+    facts: Facts
+    metrics: dict[str, float]
+    catalog: CatalogData
+
+
+def default_text(default: Value | None) -> str:
+    """Write a catalog default as a text of the engine."""
+    if isinstance(default, bool):
+        return GRAMMAR.write_bool(value=default)
+    return GRAMMAR.write_list(default) if isinstance(default, tuple) else str(default)

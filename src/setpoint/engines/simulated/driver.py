@@ -17,8 +17,7 @@ from setpoint.catalog import Catalog, Context, Version
 from setpoint.catalog.catalog import CatalogData
 from setpoint.config.facts import Facts
 from setpoint.engines.port import Reply, Target
-from setpoint.engines.simulated.dialect import GRAMMAR
-from setpoint.engines.simulated.observe import Told, default_text
+from setpoint.engines.simulated.dialect import GRAMMAR, Told, default_text
 from setpoint.errors import HeldError, InputError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:

@@ -7,30 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.catalog import Catalog, Version
-from setpoint.catalog.catalog import CatalogData
-from setpoint.config.facts import Facts
 from setpoint.config.observation import Observation, ObservedSetting, Origin, OriginKind
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.plan import Request
-from setpoint.engines.simulated.dialect import GRAMMAR, NAME
+from setpoint.engines.simulated.dialect import GRAMMAR, NAME, Told, default_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import datetime
 
-    from setpoint.catalog import Value
+    from setpoint.catalog.catalog import CatalogData
     from setpoint.engines.port import Reply
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What the simulated server says of itself: settings by place, and the running ones."""
-
-    running: dict[str, str]
-    persisted: dict[str, str]
-    command_line: dict[str, str]
-    facts: Facts
-    metrics: dict[str, float]
-    catalog: CatalogData
 
 
 def observe(version: Version) -> Request:
@@ -59,13 +46,6 @@ def harvest() -> Generator[Request, Reply, CatalogData]:
     """Ask for the catalog alone."""
     reply: Reply = yield Request(text="observe 1")
     return msgspec.json.decode(reply.rows[0][0], type=Told).catalog
-
-
-def default_text(default: Value | None) -> str:
-    """Write a catalog default as a text of the engine."""
-    if isinstance(default, bool):
-        return GRAMMAR.write_bool(value=default)
-    return GRAMMAR.write_list(default) if isinstance(default, tuple) else str(default)
 
 
 def _setting(name: str, told: Told, catalog: Catalog) -> ObservedSetting:

@@ -1,4 +1,7 @@
-"""How PostgreSQL writes things: values, configuration files, statements, and what its own views do not tell."""
+"""How PostgreSQL writes things.
+
+Values, configuration files, statements, and what its own views do not tell.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Configuration files: reading them as the server does, with line numbers, and writing entries back.
 
-Follows guc-file.l: ``name value`` with or without ``=``, names without case, ``''`` and backslash escapes in quotes, the last
-entry wins. Include directives are entries like others; who follows them needs the files, which is not done here.
+Follows guc-file.l: ``name value`` with or without ``=``, names without case, ``''`` and backslash escapes
+in quotes, the last entry wins. Include directives are entries like others; who follows them needs the
+files, which is not done here.
 """
 
 from __future__ import annotations
@@ -93,7 +94,10 @@ def quote_conf(text: str) -> str:
 
 
 def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
-    """Answer a file's text with some parameters' entries replaced by one each, or by none (None); the rest stays as it is."""
+    """Answer a file's text with some parameters' entries replaced by one each, or by none (None).
+
+    The rest stays as it is.
+    """
     folded = {name.lower() for name in entries}
     touched = {entry.line for entry in parse_conf(text).entries if entry.name.lower() in folded}
     lines = text.split("\n")
@@ -125,14 +129,14 @@ def _syntax_fault(number: int, tokens: list[tuple[str, str]], at: int) -> Fault:
 
 
 def _tokens(line: str) -> Iterable[tuple[str, str]]:
-    position = 0
+    position: int = 0
     while position < len(line):
-        kind, match = max(
-            ((kind, match) for kind, pattern in _TOKENS if (match := pattern.match(line, position))),
-            key=lambda found: found[1].end(),
+        matches = [(kind, pattern.match(line, position)) for kind, pattern in _TOKENS]
+        kind, end = max(
+            ((kind, match.end()) for kind, match in matches if match is not None), key=lambda found: found[1]
         )
-        yield kind, match[0]
-        position = match.end()
+        yield kind, line[position:end]
+        position = end
 
 
 def _unquote(token: str) -> str:

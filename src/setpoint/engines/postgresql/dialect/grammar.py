@@ -1,7 +1,8 @@
 """How PostgreSQL reads and writes values.
 
-Follows the server's own readers (guc.c: `parse_int`, `parse_real`, `convert_to_base_unit`; bool.c: `parse_bool`; varlena.c:
-`SplitGUCList`, `SplitDirectoriesString`) closely enough that a text means here what it means there, roundings included.
+Follows the server's own readers (guc.c: `parse_int`, `parse_real`, `convert_to_base_unit`; bool.c:
+`parse_bool`; varlena.c: `SplitGUCList`, `SplitDirectoriesString`) closely enough that a text means here
+what it means there, roundings included.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ class PostgresGrammar:
         raise ValueError(message)
 
     def read_integer(self, text: str, unit: Unit | None) -> int:
-        """Read an integer in multiples of `unit`, rounded half to even as the server rounds; raise `ValueError`."""
+        """Read an integer in multiples of `unit`, rounded half to even as the server rounds.
+
+        Raise `ValueError`.
+        """
         number, rest = _scan_integer(text)
         value = round(self._in_base_units(text, number, rest, unit))
         if not -_INT_MAX - 1 <= value <= _INT_MAX:
@@ -89,10 +93,12 @@ class PostgresGrammar:
         return self._in_base_units(text, number, rest, unit)
 
     def read_list(self, text: str) -> tuple[str, ...]:
-        """Split at commas; double quotes keep commas and spaces, a doubled one stands for itself; raise `ValueError`.
+        """Split at commas; double quotes keep commas and spaces, a doubled one stands for itself.
 
-        Items are taken as written, without folding case. An empty quoted item is dropped: it is how the server itself
-        writes an empty list.
+        Raise `ValueError`.
+
+        Items are taken as written, without folding case. An empty quoted item is dropped: it is how the
+        server itself writes an empty list.
         """
         items: list[str] = []
         position, end = _skip_space(text, 0), len(text)
@@ -136,7 +142,8 @@ class PostgresGrammar:
         smaller = self.units.next_smaller(given)
         if smaller is None or not math.isfinite(amount):
             return amount
-        # A fraction such as 30.1GB is rounded to whole multiples of the next smaller unit, as the server does.
+        # A fraction such as 30.1GB is rounded to whole multiples of the next smaller unit, as the server
+        # does.
         step = smaller.factor / unit.factor
         return round(amount / step) * step
 
@@ -147,7 +154,7 @@ def quote_item(item: str) -> str:
 
 
 def _scan_integer(text: str) -> tuple[float, str]:
-    """Read like strtol with base 0 (hexadecimal, octal), and like strtod where a fraction or an exponent follows."""
+    """Read like strtol with base 0, and like strtod where a fraction or an exponent follows."""
     match = _INTEGER.match(text)
     if match is not None and text[match.end() : match.end() + 1] not in (".", "e", "E"):
         digits = match[2].lower()

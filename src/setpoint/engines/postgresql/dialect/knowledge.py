@@ -1,6 +1,7 @@
 """What PostgreSQL's own views do not tell about its parameters.
 
-Sources: the server's guc_tables.c and check hooks of 13 to 18, each table proved against running servers by the live tests.
+Sources: the server's guc_tables.c and check hooks of 13 to 18, each table proved against running servers by
+the live tests.
 """
 
 from __future__ import annotations
@@ -92,7 +93,10 @@ NORMALISED = frozenset(
         "wal_buffers",
     }
 )
-"""Parameters whose check hook runs another value than the one written; for all others a difference means "not loaded"."""
+"""Parameters whose check hook runs another value than the one written.
+
+For all others a difference means "not loaded".
+"""
 
 SHOWN_OTHERWISE = frozenset(
     {
@@ -127,7 +131,8 @@ HOT_STANDBY = (
     "max_wal_senders",
     "max_worker_processes",
 )
-"""A standby stops when it has less of one of these than its primary (hot-standby parameters of the manual)."""
+"""A standby stops when it has less of one of these than its primary (hot-standby parameters of the manual).
+"""
 
 _LIBRARY = "offered only when the build has the library"
 _PLATFORM = "depends on the operating system"

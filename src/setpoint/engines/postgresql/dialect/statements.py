@@ -22,7 +22,10 @@ def quote_literal(text: str) -> str:
 
 
 def quote_identifier(name: str) -> str:
-    """Write a parameter's name; both parts of ``class.name`` are quoted, since either may be a reserved word."""
+    """Write a parameter's name.
+
+    Both parts of ``class.name`` are quoted, since either may be a reserved word.
+    """
     if _PLAIN_NAME.fullmatch(name):
         return name
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))

@@ -1,7 +1,8 @@
 """Harvesting a catalog from a running server: the core, then the loadable modules at hand.
 
-Only this session changes: modules are loaded into it, and enum words tried out in it inside a transaction that is taken back.
-Defaults are the built-in ones, so nothing of the host or the cluster gets into the catalog but what `Parameter.build` marks.
+Only this session changes: modules are loaded into it, and enum words tried out in it inside a transaction
+that is taken back. Defaults are the built-in ones, so nothing of the host or the cluster gets into the
+catalog but what `Parameter.build` marks.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from setpoint.catalog import Version
     from setpoint.engines.port import Reply
 
+_COLUMNS = 9
 MODULES = (
     "auth_delay",
     "auto_explain",
@@ -42,12 +44,16 @@ MODULES = (
     "postgres_fdw",
     "sepgsql",
 )
-"""Modules of the PostgreSQL distribution that define parameters. Some do so only when the server was started with them."""
+"""Modules of the PostgreSQL distribution that define parameters.
+
+Some do so only when the server was started with them.
+"""
 
 _LOAD = Request(
     text="DO $do$ DECLARE module text; BEGIN FOREACH module IN ARRAY ARRAY["
     + ", ".join(f"'{module}'" for module in MODULES)
-    + "] LOOP BEGIN EXECUTE format('LOAD %L', module); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $do$"
+    + "] LOOP BEGIN EXECUTE format('LOAD %L', module); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP;"
+    " END $do$"
 )
 # Message levels are left alone: trying them would write to the server's log and to us.
 _PROBE = Request(
@@ -55,7 +61,8 @@ _PROBE = Request(
 DO $do$
 DECLARE p record; word text; got text; found jsonb := '{}';
 BEGIN
-  FOR p IN SELECT name, setting, enumvals FROM pg_settings WHERE vartype = 'enum' AND context IN ('user', 'superuser')
+  FOR p IN SELECT name, setting, enumvals FROM pg_settings
+      WHERE vartype = 'enum' AND context IN ('user', 'superuser')
       AND name NOT LIKE '%min_messages' AND name NOT LIKE 'transaction%' LOOP
     FOREACH word IN ARRAY ARRAY['true', 'yes', '1', 'false', 'no', '0', 'debug'] || p.enumvals LOOP
       BEGIN
@@ -76,8 +83,8 @@ ROLLBACK"""
 def harvest(version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
     """Ask a server for its whole catalog.
 
-    `describe_config` (``postgres --describe-config``) adds what the view hides from this login; it knows neither units
-    nor defaults.
+    `describe_config` (``postgres --describe-config``) adds what the view hides from this login; it knows
+    neither units nor defaults.
     """
     listing = Request(text=f"BEGIN READ ONLY; SELECT {settings_sql(version.major)}::text; COMMIT")
     core = yield listing
@@ -126,9 +133,12 @@ def _without_paths(parameter: Parameter) -> Parameter:
 
 
 def _described(listing: str, major: int) -> list[Parameter]:
-    """Read ``--describe-config``: name, context, category, type, default, minimum, maximum, two descriptions."""
+    """Read ``--describe-config``.
+
+    Name, context, category, type, default, minimum, maximum, two descriptions.
+    """
     lines = [line.split("\t") for line in listing.splitlines()]
-    return [_described_parameter(cells, major) for cells in lines if len(cells) >= 9]  # noqa: PLR2004 - that many columns
+    return [_described_parameter(cells, major) for cells in lines if len(cells) >= _COLUMNS]
 
 
 def _described_parameter(cells: list[str], major: int) -> Parameter:

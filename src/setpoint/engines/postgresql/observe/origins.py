@@ -1,8 +1,9 @@
 """Where each value comes from, and what the instance's own value is when this session sees another.
 
-The session that looks is itself under the overrides of its role, its database and its own guards. What it sees is the
-instance's value only when its source is one that holds for everybody; else that value is worked out from the places that
-speak, in the server's own order: command line over the last entry the files apply over the default.
+The session that looks is itself under the overrides of its role, its database and its own guards. What it
+sees is the instance's value only when its source is one that holds for everybody; else that value is worked
+out from the places that speak, in the server's own order: command line over the last entry the files apply
+over the default.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ _ENTRY_KINDS = frozenset({OriginKind.FILE, OriginKind.PERSISTED})
 _LOGIN_TIME = frozenset({"backend", "superuser-backend"})
 _ARGUMENT = re.compile(r' "(.*?)"(?= "|\s*$)', re.DOTALL)
 GUARDED = frozenset({"jit", "lock_timeout", "search_path", "statement_timeout"})
-"""What the observing transaction sets for itself; what it would be without is still in the row's reset value."""
+"""What the observing transaction sets for itself.
+
+What it would be without is still in the row's reset value.
+"""
 _SHORT_OPTIONS = {
     "B": "shared_buffers",
     "N": "max_connections",
@@ -94,7 +98,7 @@ def observe_setting(row: SettingRow, parameter: Parameter, evidence: Evidence) -
 
 
 def observe_unlisted(name: str, evidence: Evidence) -> ObservedSetting:
-    """Answer a parameter that files or overrides name and the server does not list (a module that is not loaded)."""
+    """Answer a parameter that is named somewhere and not listed by the server (its module is not loaded)."""
     return ObservedSetting(
         value=None,
         origins=(*_entry_origins(evidence.entries.get(name, ())), *evidence.overrides.get(name, ())),
@@ -202,7 +206,10 @@ def _mark_own(
 def _mark_entry(
     row: SettingRow, parameter: Parameter, value: str | None, chain: list[Origin], evidence: Evidence
 ) -> list[Origin]:
-    """Mark the entry the running value was loaded from; where the file was edited since, add what was loaded."""
+    """Mark the entry the running value was loaded from.
+
+    Where the file was edited since, add what was loaded.
+    """
     places = [
         index
         for index, origin in enumerate(chain)
@@ -262,7 +269,10 @@ def _mark_inferred(parameter: Parameter, value: str | None, chain: list[Origin])
 
 
 def _deciding(chain: list[Origin]) -> Origin | None:
-    """Answer the place that decides by the server's order: the command line, else the last entry without a fault."""
+    """Answer the place that decides by the server's order.
+
+    The command line, else the last entry without a fault.
+    """
     spoken = [origin for origin in chain[1:] if not origin.fault]
     return spoken[-1] if spoken else None
 

@@ -20,7 +20,10 @@ _MODULES = {"pltclu": "pltcl"}
 
 
 def read_parameter(row: SettingRow, major: int) -> Parameter:
-    """Answer the parameter a row describes. Its default is the built-in one, whatever this host or cluster made of it."""
+    """Answer the parameter a row describes.
+
+    Its default is the built-in one, whatever this host or cluster made of it.
+    """
     kind = _kind_of(row)
     values, aliases = tuple(row.enumvals or ()), dict[str, str]()
     if kind is Kind.FLAGS:
@@ -54,7 +57,10 @@ def read_parameter(row: SettingRow, major: int) -> Parameter:
 
 
 def is_same_text(parameter: Parameter, left: str | None, right: str | None) -> bool:
-    """Tell whether two texts are one value of the parameter; unreadable ones compare as they stand, null is empty."""
+    """Tell whether two texts are one value of the parameter.
+
+    Unreadable ones compare as they stand, null is empty.
+    """
     left, right = left or "", right or ""
     if left == right:
         return True
@@ -65,7 +71,10 @@ def is_same_text(parameter: Parameter, left: str | None, right: str | None) -> b
 
 
 def in_base_units(parameter: Parameter, text: str | None) -> str | None:
-    """Write a text the way pg_settings shows the value: a plain number in the base unit, ``on`` or ``off``, the listed word."""
+    """Write a text the way pg_settings shows the value.
+
+    A plain number in the base unit, ``on`` or ``off``, the listed word.
+    """
     if text is None:
         return None
     try:

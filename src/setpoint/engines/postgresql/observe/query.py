@@ -1,8 +1,10 @@
-"""The one request of an observation: a read-only transaction around one statement, made for the server's version.
+"""The one request of an observation.
 
-What a login may not read is left out by the server itself: the parts that need rights are run through `query_to_xml`, whose
-text is only looked at when the rights are there (a plain subquery is refused before it starts). So a lesser login causes no
-errors in the server's log, and each right counts alone.
+A read-only transaction around one statement, made for the server's version.
+
+What a login may not read is left out by the server itself: the parts that need rights are run through
+`query_to_xml`, whose text is only looked at when the rights are there (a plain subquery is refused before
+it starts). So a lesser login causes no errors in the server's log, and each right counts alone.
 """
 
 from __future__ import annotations
@@ -10,17 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.engines.plan import Request
-from setpoint.engines.postgresql.observe.metrics import metrics_sql
+from setpoint.engines.postgresql.observe.metrics import MOST_RELATIONS, metrics_sql
 
 if TYPE_CHECKING:
     from setpoint.catalog import Version
 
 MARKER = "/* setpoint:observe */"
-_TIMEOUT_MS = 10_000
+_TIMEOUT_MS = 4_000
 _LOCK_TIMEOUT_MS = 500
-_MOST_RELATIONS = 20_000
-"""Above this many relations in the database, or `_MOST_DATABASES`, sizes are estimated instead of asked from the file system."""
 _MOST_DATABASES = 30
+"""Above this many databases, or `MOST_RELATIONS`, sizes are estimated instead of asked of the file system."""
 SERVICE_ROLES = (
     "alloydbsuperuser",
     "azure_pg_admin",
@@ -37,9 +38,11 @@ _GUARDS = (
 )
 
 _FILES = """
-CASE WHEN has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') AND has_table_privilege('pg_file_settings', 'SELECT')
+CASE WHEN has_function_privilege('pg_show_all_file_settings()', 'EXECUTE')
+ AND has_table_privilege('pg_file_settings', 'SELECT')
 THEN query_to_xml($q$
-  SELECT coalesce(json_agg(json_build_array(sourcefile, sourceline, name, setting, applied, error) ORDER BY seqno), '[]')::text AS j
+  SELECT coalesce(json_agg(json_build_array(sourcefile, sourceline, name, setting, applied, error)
+    ORDER BY seqno), '[]')::text AS j
   FROM pg_file_settings
 $q$, false, true, '')::text END"""
 
@@ -49,18 +52,22 @@ CASE WHEN pg_has_role('pg_read_server_files', 'USAGE')
 THEN query_to_xml($q$
   WITH own AS (SELECT coalesce(pg_read_file('/proc/self/cgroup', 0, 65536, true), '') AS lines),
   split AS (
-    SELECT string_to_array(trim(BOTH '/' FROM coalesce(substring(lines FROM '(?n)^0::(.*)$'), '')), '/') AS v2,
-           coalesce(substring(lines FROM '(?n)^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_memory,
+    SELECT string_to_array(trim(BOTH '/' FROM
+             coalesce(substring(lines FROM '(?n)^0::(.*)$'), '')), '/') AS v2,
+           coalesce(substring(lines
+             FROM '(?n)^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_memory,
            coalesce(substring(lines FROM '(?n)^\d+:(?:[^:\n]*,)?cpu(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_cpu
     FROM own),
   folder AS (
-    SELECT '/sys/fs/cgroup' || CASE WHEN i > 0 THEN '/' || array_to_string(v2[1:i], '/') ELSE '' END AS path
+    SELECT '/sys/fs/cgroup' || CASE WHEN i > 0 THEN '/' || array_to_string(v2[1:i], '/') ELSE '' END
+      AS path
     FROM split, generate_series(0, cardinality(v2)) AS i)
   SELECT json_build_object(
     'opts', pg_read_file('postmaster.opts', 0, 65536, true),
     'auto_conf', pg_read_file('postgresql.auto.conf', 0, 1048576, true),
     'meminfo', pg_read_file('/proc/meminfo', 0, 4096, true),
-    'container', coalesce(pg_read_file('/.dockerenv', 0, 1, true), pg_read_file('/run/.containerenv', 0, 1, true)),
+    'container', coalesce(pg_read_file('/.dockerenv', 0, 1, true),
+                          pg_read_file('/run/.containerenv', 0, 1, true)),
     'cpu_online', pg_read_file('/sys/devices/system/cpu/online', 0, 4096, true),
     'memory_limits', (SELECT json_agg(pg_read_file(file, 0, 64, true)) FROM (
         SELECT path || '/memory.max' AS file FROM folder
@@ -80,7 +87,8 @@ CASE WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max')
       SELECT json_build_object('stmt.calls', sum(calls), 'stmt.exec_seconds', sum(total_exec_time) / 1000,
         'stmt.plan_seconds', CASE WHEN current_setting('pg_stat_statements.track_planning') = 'on'
                                   THEN sum(total_plan_time) / 1000 END,
-        'stmt.rows', sum(rows))::text AS j FROM %I.pg_stat_statements(false)$q$, n.nspname), false, true, '')::text
+        'stmt.rows', sum(rows))::text AS j
+      FROM %I.pg_stat_statements(false)$q$, n.nspname), false, true, '')::text
   FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
   JOIN pg_class AS v ON v.relnamespace = n.oid AND v.relname = 'pg_stat_statements'
   JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attname = 'total_exec_time'
@@ -88,13 +96,15 @@ CASE WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max')
     AND has_function_privilege(format('%I.pg_stat_statements(boolean)', n.nspname), 'EXECUTE')) END"""
 
 _OVERRIDES = """
-(SELECT coalesce(json_agg(json_build_array(d.datname, r.rolname, entry) ORDER BY d.datname, r.rolname, position), '[]')
+(SELECT coalesce(json_agg(json_build_array(d.datname, r.rolname, entry)
+   ORDER BY d.datname, r.rolname, position), '[]')
  FROM pg_db_role_setting AS s CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS u(entry, position)
  LEFT JOIN pg_database AS d ON d.oid = s.setdatabase LEFT JOIN pg_roles AS r ON r.oid = s.setrole)"""
 
 _SERVER = f"""
 json_build_object(
-  'build', version(), 'is_standby', pg_is_in_recovery(), 'is_superuser', current_setting('is_superuser') = 'on',
+  'build', version(), 'is_standby', pg_is_in_recovery(), 
+  'is_superuser', current_setting('is_superuser') = 'on',
   'user', session_user, 'database', current_database(),
   'started_at', pg_postmaster_start_time(), 'now', clock_timestamp(), 'loaded_at', pg_conf_load_time(),
   'session_began_at', (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()),
@@ -106,10 +116,10 @@ json_build_object(
   'data_bytes', CASE WHEN size.is_estimated
     THEN (SELECT sum(relpages::bigint) * current_setting('block_size')::int FROM pg_class)
     ELSE (SELECT sum(pg_database_size(oid)) FROM pg_database
-          WHERE has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')) END)"""
+          WHERE has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')) END)"""  # noqa: S608 - made of constants alone
 
-_SIZE = f"""(SELECT (SELECT count(*) FROM pg_class) > {_MOST_RELATIONS}
-                  OR (SELECT count(*) FROM pg_database) > {_MOST_DATABASES} AS is_estimated) AS size"""
+_SIZE = f"""(SELECT (SELECT count(*) FROM pg_class) > {MOST_RELATIONS}
+                  OR (SELECT count(*) FROM pg_database) > {_MOST_DATABASES} AS is_estimated) AS size"""  # noqa: S608 - made of constants alone
 
 
 def settings_sql(major: int) -> str:
@@ -117,14 +127,16 @@ def settings_sql(major: int) -> str:
     has_flags = major >= 15  # noqa: PLR2004 - pg_settings_get_flags and has_parameter_privilege came with 15
     flags = "pg_settings_get_flags(s.name)" if has_flags else "NULL::text[]"
     alterable = (
-        "CASE WHEN current_setting('is_superuser') = 'off' THEN has_parameter_privilege(s.name, 'ALTER SYSTEM') END"
+        "CASE WHEN current_setting('is_superuser') = 'off'"
+        " THEN has_parameter_privilege(s.name, 'ALTER SYSTEM') END"
         if has_flags
         else "NULL::boolean"
     )
     return f"""
-(SELECT json_agg(json_build_array(s.name, s.setting, s.unit, s.category, s.short_desc, s.extra_desc, s.context, s.vartype,
-   s.source, s.min_val, s.max_val, s.enumvals, s.boot_val, s.reset_val, s.sourcefile, s.sourceline, s.pending_restart,
-   {flags}, {alterable}) ORDER BY s.name) FROM pg_settings AS s)"""
+(SELECT json_agg(json_build_array(s.name, s.setting, s.unit, s.category, s.short_desc, s.extra_desc,
+   s.context, s.vartype, s.source, s.min_val, s.max_val, s.enumvals, s.boot_val, s.reset_val,
+   s.sourcefile, s.sourceline, s.pending_restart,
+   {flags}, {alterable}) ORDER BY s.name) FROM pg_settings AS s)"""  # noqa: S608 - made of constants alone
 
 
 def observe(version: Version) -> Request:
@@ -150,4 +162,4 @@ def _text(major: int, *, files: str, host: str) -> str:
 'resets', {metrics.resets},
 'cost_ms', extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text
 FROM {_SIZE}, {metrics.sources};
-COMMIT"""
+COMMIT"""  # noqa: S608 - made of constants alone

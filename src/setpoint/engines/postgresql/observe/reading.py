@@ -35,7 +35,10 @@ EVIDENCE = "harvested from a running server"
 
 
 def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tuple[Observation, Catalog]:
-    """Answer the observation and the catalog of this very server; raise `UnavailableError` on an unreadable reply."""
+    """Answer the observation and the catalog of this very server.
+
+    Raise `UnavailableError` on an unreadable reply.
+    """
     answer = decode_answer(reply)
     rows = {row.name.lower(): row for row in answer.settings}
     files = decode_cell(answer.files, tuple[FileRow, ...])
@@ -156,7 +159,8 @@ def _unseen(
     told: list[str] = []
     if files is None:
         told.append(
-            "entries of configuration files (grant EXECUTE on pg_show_all_file_settings and SELECT on pg_file_settings)"
+            "entries of configuration files "
+            "(grant EXECUTE on pg_show_all_file_settings and SELECT on pg_file_settings)"
         )
     if host is None:
         told.append("the host's memory and CPUs, the command line (grant pg_read_server_files)")

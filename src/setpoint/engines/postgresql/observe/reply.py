@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003 - msgspec reads it when the class is made
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -95,7 +95,10 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The whole reply. `files`, `host` and `statements` are XML around JSON text, empty where not permitted."""
+    """The whole reply.
+
+    `files`, `host` and `statements` are XML around JSON text, empty where not permitted.
+    """
 
     settings: tuple[SettingRow, ...]
     overrides: tuple[OverrideRow, ...]

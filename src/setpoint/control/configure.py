@@ -1,0 +1,155 @@
+"""Editing the configuration: every edit is checked, committed on the head it was made from, and audited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from setpoint.config.configuration import Configuration, Group, Instance, SettingText, holds_secret
+from setpoint.config.diff import diff_configurations
+from setpoint.control.watch import catalog_of
+from setpoint.errors import InputError, InputErrors, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from setpoint.catalog import Catalog
+    from setpoint.config.diff import Edit
+    from setpoint.config.revision import Revision
+    from setpoint.control.context import Context
+
+_MAX_REASON = 4000
+
+
+def commit(
+    context: Context, edit: Callable[[Configuration], Configuration], *, reason: str, ticket: str = ""
+) -> tuple[Revision, tuple[Edit, ...]]:
+    """Edit the head's configuration; answer the revision and the edits it made.
+
+    An edit made meanwhile by somebody else is merged. Raises `InputError` for a missing reason,
+    `ConflictError`.
+    """
+    if not reason.strip():
+        raise InputError("no reason is given", next_step='say why with --because "..."')
+    if len(reason) > _MAX_REASON:
+        raise InputError(f"the reason is longer than {_MAX_REASON} characters")
+    head, before = context.head()
+    after = edit(before)
+    _check_targets(after)
+    with context.store.transaction():
+        revision = context.store.revisions.commit(
+            after,
+            base=head.id if head is not None else None,
+            author=context.actor,
+            reason=reason,
+            ticket=ticket,
+            at=context.now(),
+        )
+        edits = diff_configurations(before, after)
+        if edits:
+            fields = [f"{edit.part} {edit.field}" for edit in edits[:100]]
+            detail = {
+                "revision": revision.id,
+                "reason": reason,
+                "ticket": ticket,
+                "fields": fields,
+                "count": len(edits),
+            }
+            context.store.audit.append(context.actor, "configuration.commit", "fleet", detail, context.now())
+    return revision, edits
+
+
+def with_settings(
+    configuration: Configuration, part: str, changes: Mapping[str, SettingText], removed: Iterable[str] = ()
+) -> Configuration:
+    """Answer the configuration with settings of one part changed, and some removed.
+
+    A part is ``fleet:ENGINE``, ``group:NAME`` or ``instance:NAME``.
+    """
+    kind, _, name = part.partition(":")
+    if kind == "fleet":
+        settings = _merged(configuration.fleet.get(name, {}), changes, removed)
+        return msgspec.structs.replace(configuration, fleet={**configuration.fleet, name: settings})
+    if kind == "group":
+        group = configuration.group(name)
+        changed = msgspec.structs.replace(group, settings=_merged(group.settings, changes, removed))
+        return with_group(configuration, name, changed)
+    instance = configuration.instance(name)
+    changed_instance = msgspec.structs.replace(
+        instance, settings=_merged(instance.settings, changes, removed)
+    )
+    return with_instance(configuration, name, changed_instance)
+
+
+def with_instance(configuration: Configuration, name: str, instance: Instance | None) -> Configuration:
+    """Answer the configuration with an instance put in, or taken out (None)."""
+    instances = {key: value for key, value in configuration.instances.items() if key != name}
+    if instance is not None:
+        instances[name] = instance
+    return msgspec.structs.replace(configuration, instances=instances)
+
+
+def with_group(configuration: Configuration, name: str, group: Group | None) -> Configuration:
+    """Answer the configuration with a group put in, or taken out (None)."""
+    groups = {key: value for key, value in configuration.groups.items() if key != name}
+    if group is not None:
+        groups[name] = group
+    return msgspec.structs.replace(configuration, groups=groups)
+
+
+def check_settings(
+    context: Context, configuration: Configuration, part: str, changes: Mapping[str, SettingText]
+) -> None:
+    """Check settings against the live catalogs of the instances they reach; raise `InputErrors`.
+
+    Instances never observed have no live catalog and are not asked; their plan will tell.
+    """
+    faults: dict[str, InputError] = {}
+    for catalog in _catalogs_below(context, configuration, part):
+        for name, text in changes.items():
+            if text is None:
+                continue
+            try:
+                catalog.get(name).parse(text, catalog.grammar)
+            except InputError as fault:
+                faults.setdefault(name, InputError(fault.what, where=part, next_step=fault.next_step))
+    if faults:
+        raise InputErrors(list(faults.values()))
+
+
+def _catalogs_below(context: Context, configuration: Configuration, part: str) -> Iterable[Catalog]:
+    kind, _, name = part.partition(":")
+    reached = {
+        key: instance
+        for key, instance in configuration.instances.items()
+        if (kind == "instance" and key == name)
+        or (kind == "group" and instance.group == name)
+        or (kind == "fleet" and instance.engine == name)
+    }
+    seen: set[str] = set()
+    for key, observation in context.store.snapshots.latest_many(reached).items():
+        if observation.catalog_hash not in seen:
+            seen.add(observation.catalog_hash)
+            yield catalog_of(context, reached[key], observation)
+
+
+def _check_targets(configuration: Configuration) -> None:
+    for name, instance in configuration.instances.items():
+        if holds_secret(instance.target):
+            raise InputError(
+                "a password stands in the target", where=name, next_step="use --password env:NAME instead"
+            )
+        if instance.group and instance.group not in configuration.groups:
+            message = f"no group is called {instance.group!r}"
+            raise RefusedError(message, where=name, next_step="make the group first")
+
+
+def _merged(
+    settings: Mapping[str, SettingText], changes: Mapping[str, SettingText], removed: Iterable[str]
+) -> dict[str, SettingText]:
+    gone = set(removed)
+    unknown = sorted(gone - settings.keys())
+    if unknown:
+        raise InputError(f"{', '.join(unknown)} is not set there", next_step="`setpoint show` shows what is")
+    return {**{name: text for name, text in settings.items() if name not in gone}, **changes}

@@ -1,0 +1,11 @@
+"""Changing PostgreSQL: the steps from what was observed to what is desired, each with its way back. Pure.
+
+A step persists one parameter with ALTER SYSTEM; one reload makes all of them known, one restart ends the
+plan where a parameter needs it. What cannot be reached is blocked with its reason, never left out in silence.
+"""
+
+from __future__ import annotations
+
+from setpoint.engines.postgresql.apply.making import steps
+
+__all__ = ["steps"]
