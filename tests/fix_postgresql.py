@@ -2,9 +2,9 @@
 
 ``postgresql``              a running server of the newest major chosen; fresh for each test module
 ``postgresql_each``         the same for every major chosen: the test runs once per major
-``postgres_server(major)``  a running server of one major, shared by the whole run: for reading, or leave it
-as it was ``postgresql_binaries``     the builds found, by major; ``start_postgresql(major, **options)``
-starts one for a single test
+``postgres_server(major)``  one server per major for the whole run: read it, or leave it as it was
+``start_postgresql(...)``   starts one for a single test: a major, and what ``PrivatePostgres`` takes
+``postgresql_binaries``     the builds found, by major
 
 ``@pytest.mark.postgresql(">= 14")`` says which majors a test applies to. The environment variable
 SETPOINT_TEST_MAJORS chooses the majors (default ``13,18``). A major that is not on this machine skips its

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from setpoint.catalog.parameter import Parameter, Value
+from setpoint.catalog.parameter import Context, Parameter, Value
 from setpoint.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ class Catalog:
             return left == right
 
     def diff(self, newer: Catalog) -> CatalogDiff:
-        """Compare core parameters with another version's: added, removed, and each property that changed."""
+        """Compare core parameters with another version's: added, removed, and each property that changed.
+
+        What is fixed in both (version numbers, compiled sizes) is no configuration and is not compared.
+        """
         old, new = _named(self.core), _named(newer.core)
         changes = [
             ParameterChange(
@@ -137,6 +140,7 @@ class Catalog:
                 new=_shown(getattr(new[name], field)),
             )
             for name in sorted(old.keys() & new.keys())
+            if {old[name].context, new[name].context} != {Context.FIXED}
             for field in _COMPARED
             if getattr(old[name], field) != getattr(new[name], field)
         ]

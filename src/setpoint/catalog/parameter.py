@@ -187,11 +187,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         if unit is None or value <= 0:
             return _plain(value)
         if not float(value * unit.factor).is_integer():
-            return (
-                f"{_plain(value)}{unit.name}"
-                if unit.name in {u.name for u in grammar.units.units}
-                else _plain(value)
-            )
+            # Bare, because engines round a fraction with a unit to the next smaller unit.
+            return _plain(value)
         amount = round(value * unit.factor)
         for larger in grammar.units.of(unit.dimension):
             if amount % larger.factor == 0:

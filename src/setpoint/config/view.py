@@ -17,7 +17,7 @@ from setpoint.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from setpoint.config.configuration import Configuration, Instance, SettingText
+    from setpoint.config.configuration import Configuration, Instance, SettingText, TemplateUse
 
     Filled = Callable[[str], Mapping[str, SettingText] | None]
     """Answers the settings an instance's template came to; the same mapping for instances that share them."""
@@ -54,7 +54,7 @@ class FleetView:
         self.configuration = configuration
         self.revision = revision
         self._overrides = overrides or {}
-        self._shared: dict[tuple[str, str, int], dict[str, Resolved]] = {}
+        self._shared: dict[tuple[str, str, str, int], dict[str, Resolved]] = {}
         self._filled: dict[int, Mapping[str, SettingText] | None] = {}
         self._base = {
             name: self._base_of(instance, filled(name)) for name, instance in configuration.instances.items()
@@ -103,12 +103,19 @@ class FleetView:
         return Resolved(text, (*below.chain, layer) if below is not None else (layer,))
 
     def _base_of(self, instance: Instance, settings: Mapping[str, SettingText] | None) -> dict[str, Resolved]:
-        key = (instance.engine, instance.group, id(settings))
+        template = template_of(self.configuration, instance)
+        key = (instance.engine, instance.group, str(template or ""), id(settings))
         if key not in self._shared:
             self._filled[id(settings)] = settings  # kept alive, so that its identity stays its own
             layers = _shared_layers(self.configuration, instance, self.revision, settings)
             self._shared[key] = resolve(layers, _ALWAYS)
         return self._shared[key]
+
+
+def template_of(configuration: Configuration, instance: Instance) -> TemplateUse | None:
+    """Answer the template that counts for an instance: its own, else its group's."""
+    group = configuration.groups.get(instance.group)
+    return instance.template or (group.template if group is not None else None)
 
 
 def _shared_layers(
@@ -119,7 +126,7 @@ def _shared_layers(
 ) -> list[Layer]:
     layers: list[Layer] = []
     group = configuration.groups.get(instance.group)
-    template = instance.template or (group.template if group is not None else None)
+    template = template_of(configuration, instance)
     if template is not None and template_settings is not None:
         layers.append(Layer(LayerKind.TEMPLATE, str(template), template_settings, revision))
     fleet = configuration.fleet.get(instance.engine)

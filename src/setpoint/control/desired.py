@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.budget import Claims, compile_claims, typed_values
 from setpoint.config.resolve import Resolved, resolve
-from setpoint.config.view import layers_of
+from setpoint.config.view import layers_of, template_of
 from setpoint.engines.registry import template_texts
 from setpoint.templates import Library
 from setpoint.templates.fill import Filled, prepare
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from setpoint.catalog import Catalog, Value
-    from setpoint.config.configuration import Configuration, Instance, SettingText, TemplateUse
+    from setpoint.config.configuration import Configuration, SettingText, TemplateUse
     from setpoint.config.facts import Facts
     from setpoint.config.observation import Observation
     from setpoint.engines.port import Engine
@@ -70,12 +70,6 @@ def desired_of(
         template_settings=filled.texts() if filled is not None else None,
     )
     return Desired(resolve(layers, at), filled, facts, claims)
-
-
-def template_of(configuration: Configuration, instance: Instance) -> TemplateUse | None:
-    """Answer the template that counts for an instance: its own, else its group's."""
-    group = configuration.groups.get(instance.group)
-    return instance.template or (group.template if group is not None else None)
 
 
 def fill_template(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self
 
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_fleet, write_fleet
-from setpoint.config.view import FleetView
+from setpoint.config.view import FleetView, template_of
 from setpoint.control import advice, change, configure, history, watch
-from setpoint.control.desired import desired_of, template_of
+from setpoint.control.desired import desired_of
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
 

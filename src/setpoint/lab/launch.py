@@ -40,12 +40,10 @@ class PrivatePostgres:
     Args:
         binaries: the build to run.
         conf: settings appended to ``postgresql.conf``: a mapping of name to value, or lines as they are.
-        data_dir: where the data lies. None: a temporary folder, removed at the end. A folder given is kept,
-        and is
-            initialised only when it is empty.
-        templates: a folder in which initialised data is kept for copying, one per build. Copies share their
-        system
-            identifier. None: every server is initialised on its own.
+        data_dir: where the data lies. None: a temporary folder, removed at the end. A folder given is
+            kept, and is initialised only when it is empty.
+        templates: a folder in which initialised data is kept for copying, one per build. Copies share
+            their system identifier. None: every server is initialised on its own.
         tcp: listen on a free port of 127.0.0.1, else on the Unix socket alone.
         privileges: as whom to run; None chooses.
 

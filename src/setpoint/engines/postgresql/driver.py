@@ -41,6 +41,12 @@ LOCK_KEYS = (0x5E79, 0x01)
 
 Such a lock belongs to one database of the server.
 """
+_WHO_HOLDS = f"""
+SELECT coalesce(nullif(a.application_name, ''), 'process ' || l.pid)
+FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+AND (l.classid, l.objid) = ({LOCK_KEYS[0]}, {LOCK_KEYS[1]})
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants
 _NAME_BYTES = 63
 _RETRY_SECONDS = 0.1
 _PARTING_SECONDS = 1.0
@@ -196,13 +202,7 @@ class PostgresDriver:
         return Version.parse(text.decode())
 
     def _read_holder(self) -> str:
-        first, second = LOCK_KEYS
-        rows = self._exchange(
-            "SELECT coalesce(nullif(a.application_name, ''), 'process ' || l.pid) FROM pg_locks AS l "
-            "LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted "
-            f"AND l.classid = {first} AND l.objid = {second} AND l.objsubid = 2 "
-            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
+        rows = self._exchange(_WHO_HOLDS)
         return str(rows[0][0]) if rows else "somebody who has just ended"
 
     def _exchange(self, text: str, seconds: float | None = None) -> tuple[tuple[str | None, ...], ...]:

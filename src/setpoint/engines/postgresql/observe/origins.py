@@ -239,7 +239,7 @@ def _mark_entry(
 
 
 def _may_normalise(parameter: Parameter) -> bool:
-    """Tell whether the engine runs other values than are written: known hooks, and a module's unknown ones."""
+    """Tell whether the engine may run another value than is written: known hooks, and any module's."""
     return parameter.name.lower() in knowledge.NORMALISED or bool(parameter.extension)
 
 

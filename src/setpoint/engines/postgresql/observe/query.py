@@ -72,7 +72,8 @@ THEN query_to_xml($q$
     'memory_limits', (SELECT json_agg(pg_read_file(file, 0, 64, true)) FROM (
         SELECT path || '/memory.max' AS file FROM folder
         UNION ALL SELECT '/sys/fs/cgroup/memory/memory.limit_in_bytes'
-        UNION ALL SELECT '/sys/fs/cgroup/memory/' || v1_memory || '/memory.limit_in_bytes' FROM split) AS files),
+        UNION ALL SELECT '/sys/fs/cgroup/memory/' || v1_memory || '/memory.limit_in_bytes' FROM split)
+      AS files),
     'cpu_limits', (SELECT json_agg(pg_read_file(path || '/cpu.max', 0, 64, true)) FROM folder),
     'cpu_quota', coalesce(pg_read_file('/sys/fs/cgroup/cpu/' || v1_cpu || '/cpu.cfs_quota_us', 0, 64, true),
                           pg_read_file('/sys/fs/cgroup/cpu/cpu.cfs_quota_us', 0, 64, true)),
@@ -92,8 +93,9 @@ CASE WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max')
   FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
   JOIN pg_class AS v ON v.relnamespace = n.oid AND v.relname = 'pg_stat_statements'
   JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attname = 'total_exec_time'
+  JOIN pg_proc AS f ON f.pronamespace = n.oid AND f.proname = 'pg_stat_statements'
   WHERE e.extname = 'pg_stat_statements' AND has_schema_privilege(n.oid, 'USAGE')
-    AND has_function_privilege(format('%I.pg_stat_statements(boolean)', n.nspname), 'EXECUTE')) END"""
+    AND has_function_privilege(f.oid, 'EXECUTE')) END"""
 
 _OVERRIDES = """
 (SELECT coalesce(json_agg(json_build_array(d.datname, r.rolname, entry)
@@ -103,7 +105,7 @@ _OVERRIDES = """
 
 _SERVER = f"""
 json_build_object(
-  'build', version(), 'is_standby', pg_is_in_recovery(), 
+  'build', version(), 'is_standby', pg_is_in_recovery(),
   'is_superuser', current_setting('is_superuser') = 'on',
   'user', session_user, 'database', current_database(),
   'started_at', pg_postmaster_start_time(), 'now', clock_timestamp(), 'loaded_at', pg_conf_load_time(),
