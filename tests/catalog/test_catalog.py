@@ -19,7 +19,7 @@ def catalog_of(name: str, version: str) -> Catalog:
     return shipped_catalog(get_engine(name), version)
 
 
-@pytest.fixture(params=SHIPPED, ids=lambda pair: "-".join(pair))
+@pytest.fixture(params=SHIPPED, ids="-".join)
 def catalog(request) -> Catalog:
     return catalog_of(*request.param)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from setpoint.catalog.grammar import Grammar
 
+_Key = TypeVar("_Key")
+_Known = TypeVar("_Known")
+_MOST_REMEMBERED = 50_000
 _COMPARED = ("kind", "unit", "default", "min", "max", "values", "context")
 
 
@@ -116,15 +119,43 @@ class Catalog:
 
         Unknown parameters and unreadable texts compare as texts.
         """
+        if left == right:
+            return True
         parameter = self.find(name)
         if parameter is None:
-            return left == right
+            return False
+        first, second = self._read(parameter, left), self._read(parameter, right)
+        return first is not None and second is not None and parameter.is_same(first, second)
+
+    def show(self, name: str, text: str) -> str:
+        """Write a text as the engine would show its value; what cannot be read is shown as it is."""
+        known = self._shown.get((name, text))
+        if known is None:
+            parameter = self.find(name)
+            value = self._read(parameter, text) if parameter is not None else None
+            known = text if parameter is None or value is None else parameter.format(value, self.grammar)
+            _remember(self._shown, (name, text), known)
+        return known
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str | tuple[str, ...]], Value | None]:
+        return {}
+
+    @cached_property
+    def _shown(self) -> dict[tuple[str, str], str]:
+        return {}
+
+    def _read(self, parameter: Parameter, text: str | tuple[str, ...]) -> Value | None:
+        """Read a text, None when the type refuses it; remembered, as fleets repeat themselves."""
+        key = (parameter.name, text)
+        if key in self._values:
+            return self._values[key]
         try:
-            return parameter.is_same(
-                parameter.parse(left, self.grammar), parameter.parse(right, self.grammar)
-            )
+            value = parameter.parse(text, self.grammar)
         except InputError:
-            return left == right
+            value = None
+        _remember(self._values, key, value)
+        return value
 
     def diff(self, newer: Catalog) -> CatalogDiff:
         """Compare core parameters with another version's: added, removed, and each property that changed.
@@ -155,6 +186,13 @@ class Catalog:
 
         near = get_close_matches(self.grammar.fold_name(name), list(self._by_name), n=3)
         return f"did you mean {', '.join(near)}?" if near else "`setpoint catalog show` lists them all"
+
+
+def _remember(known: dict[_Key, _Known], key: _Key, value: _Known) -> None:
+    """Keep a bounded number of answers; starting over is cheaper than keeping count of what is old."""
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[key] = value
 
 
 def _named(parameters: Iterable[Parameter]) -> dict[str, Parameter]:

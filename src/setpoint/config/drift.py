@@ -14,7 +14,6 @@ import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.observation import INSTANCE_WIDE, Observation, ObservedSetting, Origin, OriginKind
-from setpoint.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +86,7 @@ def judge(name: str, desired: SettingText, observed: ObservedSetting | None, cat
     if parameter is None or observed is None:
         why = f"{catalog.engine} {catalog.version} does not list it"
         return _drift(name, DriftClass.UNKNOWN, desired, None, None, why, is_deviation=True)
-    shown = _shown(catalog, name, observed.value)
+    shown = None if observed.value is None else catalog.show(name, observed.value)
     origin = observed.in_force
     if desired is not None and observed.value is not None and catalog.is_same(name, desired, observed.value):
         return _judge_running(name, desired, shown, observed, catalog)
@@ -115,7 +114,7 @@ def _judge_running(
     """Judge a parameter whose running value is right: something else may wait, or speak for some sessions."""
     origin = observed.in_force
     if observed.pending is not None and not catalog.is_same(name, _text(desired), observed.pending):
-        why = f"runs as desired, but {_shown(catalog, name, observed.pending)} waits for a restart"
+        why = f"runs as desired, but {catalog.show(name, observed.pending)} waits for a restart"
         return _drift(name, DriftClass.DRIFTED, desired, shown, origin, why, is_deviation=True)
     others = [
         o for o in observed.overrides if o.text is None or not catalog.is_same(name, o.text, _text(desired))
@@ -139,15 +138,6 @@ def _shadow_over(
 
 def _is_text(catalog: Catalog, name: str, origin: Origin, desired: SettingText) -> bool:
     return origin.text is not None and desired is not None and catalog.is_same(name, origin.text, desired)
-
-
-def _shown(catalog: Catalog, name: str, text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        return catalog.format(name, catalog.parse(name, text))
-    except InputError:
-        return text
 
 
 def _text(desired: SettingText) -> str:

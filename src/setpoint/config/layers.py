@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+import msgspec
 
-    from setpoint.config.configuration import SettingText
+from setpoint.config.configuration import SettingText
 
 
 class LayerKind(IntEnum):
@@ -29,8 +27,7 @@ class LayerKind(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One layer: its settings by folded parameter name, who it is, and for an override until when it holds.
 
     `revision` is the revision the layer was read from, empty for engine defaults. Layers of one kind are

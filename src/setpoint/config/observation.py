@@ -39,7 +39,9 @@ INSTANCE_WIDE = frozenset(
 """Kinds that give the instance's own value; the others hold for some sessions only."""
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Origin(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """One place that gives a parameter a value. `text` is as written there.
 
     `is_in_force` marks the one that decides the instance's running value. `scope` names the role or database
@@ -81,7 +83,10 @@ class ObservedSetting(
     @property
     def in_force(self) -> Origin | None:
         """The origin that decides the running value."""
-        return next((origin for origin in self.origins if origin.is_in_force), None)
+        for origin in self.origins:
+            if origin.is_in_force:
+                return origin
+        return None
 
     @property
     def overrides(self) -> tuple[Origin, ...]:

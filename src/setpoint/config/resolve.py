@@ -5,22 +5,23 @@ A pure function of layers and time. Facts enter before it: the template layer wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from setpoint.config.layers import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from setpoint.config.configuration import SettingText
-    from setpoint.config.layers import Layer
 
 _by_kind = attrgetter("kind")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """One desired setting: its text and the layers that spoke, the deciding one last."""
 
     text: str | tuple[str, ...]

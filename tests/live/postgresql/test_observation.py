@@ -12,6 +12,7 @@ from setpoint.config.observation import OriginKind
 from setpoint.engines import session
 from setpoint.engines.port import Target
 from setpoint.engines.postgresql import ENGINE
+from tests.fix_postgresql import MAJORS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ def server(start_postgresql, major):
     return start_postgresql(major)
 
 
-@pytest.fixture(params=[13, 18], ids=lambda major: f"pg{major}")
+@pytest.fixture(params=MAJORS, ids=lambda major: f"pg{major}")
 def major(request):
     return request.param
 

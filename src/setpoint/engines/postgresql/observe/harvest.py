@@ -68,9 +68,9 @@ BEGIN
       BEGIN
         got := set_config(p.name, word, true);
         IF got <> word THEN found := found || jsonb_build_object(p.name || ':' || word, got); END IF;
+        PERFORM set_config(p.name, p.setting, true);
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
-      PERFORM set_config(p.name, p.setting, true);
     END LOOP;
   END LOOP;
   PERFORM set_config('setpoint.found', found::text, true);
