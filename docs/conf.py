@@ -22,7 +22,9 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_class_signature = "mixed"
+autodoc_inherit_docstrings = False
+# Annotations are short names, and two rooms may use one word (`Context`); which is meant is plain where it stands.
+suppress_warnings = ["ref.python"]
 python_maximum_signature_line_length = 100
 napoleon_numpy_docstring = False
 

@@ -38,9 +38,7 @@ class Entry(NamedTuple):
 
 def find_root() -> click.Command:
     """Answer the command that holds all others."""
-    module = import_module("setpoint.faces.cli")
-    groups = [thing for thing in vars(module).values() if hasattr(thing, "list_commands")]
-    return next(group for group in groups if not isinstance(group, type))
+    return import_module("setpoint.faces.cli.program").PROGRAM
 
 
 def walk() -> Iterator[Entry]:

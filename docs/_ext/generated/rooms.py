@@ -97,6 +97,8 @@ def _module(module: ModuleType, claimed: set[int]) -> str:
     """Write a module: its docstring, then each public thing it defines that no room exports."""
     name = module.__name__
     lines = [f"### {name}\n", "```{eval-rst}", f".. automodule:: {name}", "   :no-members:", ""]
+    if _is_shadowed(module):
+        lines[4:4] = ["   :no-index:"]
     exported = getattr(module, "__all__", None)
     names = exported if exported is not None else _defined_in(module)
     for each in names:
@@ -110,12 +112,18 @@ def _module(module: ModuleType, claimed: set[int]) -> str:
     return "\n".join(lines)
 
 
+def _is_shadowed(module: ModuleType) -> bool:
+    """Tell whether the room exports something by the module's own name (`choose` from `choose`)."""
+    above, _, short = module.__name__.rpartition(".")
+    return getattr(import_module(above), short) is not module
+
+
 def _defined_in(module: ModuleType) -> list[str]:
     return [
         name
         for name, thing in vars(module).items()
         if not name.startswith("_")
-        and (inspect.isclass(thing) or inspect.isfunction(thing))
+        and (inspect.isclass(thing) or inspect.isfunction(inspect.unwrap(thing) if callable(thing) else thing))
         and thing.__module__ == module.__name__
     ]
 
@@ -123,5 +131,5 @@ def _defined_in(module: ModuleType) -> list[str]:
 def _entry(module: str, name: str, thing: object) -> str:
     if inspect.isclass(thing):
         return f".. autoclass:: {module}.{name}\n   :members:\n"
-    kind = "autofunction" if callable(thing) and inspect.isroutine(thing) else "autodata"
+    kind = "autofunction" if callable(thing) else "autodata"
     return f".. {kind}:: {module}.{name}\n" + ("   :no-value:\n" if kind == "autodata" else "")

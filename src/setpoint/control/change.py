@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
-from setpoint.config.budget import judge, typed_values
+from setpoint.config.budget import BudgetVerdict, judge, typed_values
 from setpoint.config.drift import Drift, classify
 from setpoint.control.desired import Desired, desired_of, running_texts
 from setpoint.control.watch import catalog_of, last_seen, observe
@@ -31,24 +32,27 @@ from setpoint.errors import (
 from setpoint.store.journal import Apply, Owned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import Instance, SettingText
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.engines.port import Driver
 
+BeforeStep = Callable[[int, Step], None]
 STALE_AFTER = timedelta(hours=1)
 """How old an observation may be before drift calls itself stale."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with what it rests on, and the apply that a dead process left behind, if there is one."""
+    """A plan with what it rests on, and the apply that a dead process left behind, if there is one.
+
+    `budget` weighs the memory that may be used once the plan is applied.
+    """
 
     plan: Plan
     desired: Desired
+    budget: BudgetVerdict
     observation: Observation
     catalog: Catalog
     unfinished: Apply | None
@@ -69,10 +73,11 @@ def plan(context: Context, name: str) -> Planned:
         if owned.parameter not in desired.resolved
     ]
     made = make_plan(engine, desired.resolved, observation, catalog, revision=base, releases=releases)
-    made = msgspec.structs.replace(made, over_budget=_over_budget(made, desired, observation, catalog))
+    budget, over_budget = _weigh(made, desired, observation, catalog)
+    made = msgspec.structs.replace(made, over_budget=over_budget)
     context.store.plans.put(made.hash, name, base, msgspec.json.encode(made), context.actor, context.now())
     unfinished = context.store.journal.unfinished(name)
-    return Planned(made, desired, observation, catalog, unfinished, _begun_steps(context, unfinished))
+    return Planned(made, desired, budget, observation, catalog, unfinished, _begun_steps(context, unfinished))
 
 
 def find_plan(context: Context, name_or_hash: str) -> Plan:
@@ -80,12 +85,20 @@ def find_plan(context: Context, name_or_hash: str) -> Plan:
     return msgspec.json.decode(context.store.plans.get(name_or_hash).body, type=Plan)
 
 
-def apply(context: Context, made: Plan, *, may_restart: bool, accept_risk: str = "") -> Verified:
+def apply(
+    context: Context,
+    made: Plan,
+    *,
+    may_restart: bool,
+    accept_risk: str = "",
+    before_step: BeforeStep | None = None,
+) -> Verified:
     """Apply a plan and read everything back.
 
     `accept_risk` is the reason for which the acting person accepts a plan that could exceed the host's
-    memory. Raises `StalePlanError`, `HeldError`, `OverBudgetError`, `ApplyError` with the state it left,
-    `UnreachableError`.
+    memory. `before_step` is called with each step's number (from 0) before it is taken; a `SetpointError`
+    that it raises has everything taken back. Raises `StalePlanError`, `HeldError`, `OverBudgetError`,
+    `ApplyError` with the state it left, `UnreachableError`.
     """
     revision, configuration = context.head()
     if (revision.id if revision is not None else "") != made.revision:
@@ -100,7 +113,7 @@ def apply(context: Context, made: Plan, *, may_restart: bool, accept_risk: str =
     with context.connected(made.instance, instance, is_read_only=False) as driver:
         driver.lock(context.holder)
         _settle_unfinished(context, made.instance)
-        journal = _begin(context, made, is_undo=False)
+        journal = _begin(context, made, is_undo=False, before_step=before_step)
         if made.over_budget:
             detail = {"plan": made.hash, "over_budget": made.over_budget, "because": accept_risk}
             context.store.audit.append(context.actor, "risk.accepted", made.instance, detail, context.now())
@@ -143,8 +156,13 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
     return made, verified
 
 
-def drift(context: Context, name: str, *, is_fresh: bool) -> tuple[Observation, tuple[Drift, ...]]:
-    """Judge every managed parameter, from a fresh observation or from the last remembered one."""
+def drift(
+    context: Context, name: str, *, is_fresh: bool, stale_after: timedelta | None = STALE_AFTER
+) -> tuple[Observation, tuple[Drift, ...]]:
+    """Judge every managed parameter, from a fresh observation or from the last remembered one.
+
+    An observation older than `stale_after` (None: however old) is called stale.
+    """
     revision, configuration = context.head()
     instance = configuration.instance(name)
     if is_fresh:
@@ -156,7 +174,7 @@ def drift(context: Context, name: str, *, is_fresh: bool) -> tuple[Observation, 
     desired = desired_of(
         context.engine_of(instance), configuration, observation, catalog, revision=base, at=now
     )
-    return observation, classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
+    return observation, classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
 
 
 def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
@@ -180,17 +198,27 @@ class _StoreJournal:
     """The session's journal, kept in the store under one apply."""
 
     def __init__(
-        self, context: Context, record: Apply, made: Plan, catalog: Catalog, *, is_undo: bool
+        self,
+        context: Context,
+        record: Apply,
+        made: Plan,
+        catalog: Catalog,
+        *,
+        is_undo: bool,
+        before_step: BeforeStep | None,
     ) -> None:
         self._context = context
         self._record = record
         self._plan = made
         self._catalog = catalog
         self._is_undo = is_undo
+        self._before_step = before_step
         self._standing = {owned.parameter: owned.ours for owned in context.store.journal.owned(made.instance)}
 
     def intend(self, number: int, step: Step) -> None:
         """Record a step before it happens, and what of it will be ours."""
+        if self._before_step is not None:
+            self._before_step(number, step)
         is_ours = step.kind is StepKind.SET and step.parameter not in self._plan.released
         owned = self._owned(step) if step.parameter and (is_ours or self._is_undo) else None
         detail = {"kind": step.kind.value, "is_undo": self._is_undo}
@@ -243,7 +271,9 @@ class _StoreJournal:
         return ours
 
 
-def _begin(context: Context, made: Plan, *, is_undo: bool) -> _StoreJournal:
+def _begin(
+    context: Context, made: Plan, *, is_undo: bool, before_step: BeforeStep | None = None
+) -> _StoreJournal:
     record = Apply(
         id=uuid4().hex,
         instance=made.instance,
@@ -257,7 +287,7 @@ def _begin(context: Context, made: Plan, *, is_undo: bool) -> _StoreJournal:
     )
     context.store.journal.begin(record)
     _, catalog = last_seen(context, made.instance, context.head()[1].instance(made.instance))
-    return _StoreJournal(context, record, made, catalog, is_undo=is_undo)
+    return _StoreJournal(context, record, made, catalog, is_undo=is_undo, before_step=before_step)
 
 
 def _settle_unfinished(context: Context, name: str) -> None:
@@ -305,15 +335,17 @@ def _restarter(name: str, instance: Instance) -> Callable[[], None]:
     return lambda: run_restart_command(instance.restart_command)
 
 
-def _over_budget(made: Plan, desired: Desired, observation: Observation, catalog: Catalog) -> str:
-    """Say why the plan's result could exceed the memory; empty when it cannot, or is no worse."""
+def _weigh(
+    made: Plan, desired: Desired, observation: Observation, catalog: Catalog
+) -> tuple[BudgetVerdict, str]:
+    """Weigh the plan's result, and say why it could exceed the memory; empty when not, or no worse."""
     running = running_texts(observation)
     before = judge(desired.claims, typed_values(running, catalog), desired.facts)
     after = judge(desired.claims, typed_values({**running, **made.expected}, catalog), desired.facts)
     if not after.is_over or (after.total or 0) <= (before.total or 0):
-        return ""
+        return after, ""
     try:
         after.require()
     except OverBudgetError as fault:
-        return str(fault)
-    return ""
+        return after, str(fault)
+    return after, ""

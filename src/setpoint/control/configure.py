@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.config.configuration import Configuration, Group, Instance, SettingText, holds_secret
 from setpoint.config.diff import diff_configurations
+from setpoint.control.checks import check_parts
 from setpoint.control.watch import catalog_of
-from setpoint.errors import InputError, InputErrors, RefusedError
+from setpoint.errors import InputError, InputErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from setpoint.catalog import Catalog
+    from setpoint.config.configuration import Configuration, Group, Instance, SettingText
     from setpoint.config.diff import Edit
     from setpoint.config.revision import Revision
     from setpoint.control.context import Context
@@ -36,7 +37,7 @@ def commit(
         raise InputError(f"the reason is longer than {_MAX_REASON} characters")
     head, before = context.head()
     after = edit(before)
-    _check_targets(after)
+    check_parts(before, after)
     with context.store.transaction():
         revision = context.store.revisions.commit(
             after,
@@ -118,6 +119,24 @@ def check_settings(
         raise InputErrors(list(faults.values()))
 
 
+def check_document(context: Context, configuration: Configuration) -> None:
+    """Check a whole configuration's settings as `check_settings` does; raise `InputErrors`."""
+    faults: list[InputError] = []
+    parts: list[tuple[str, Mapping[str, SettingText]]] = [
+        *((f"fleet:{engine}", settings) for engine, settings in configuration.fleet.items()),
+        *((f"group:{name}", group.settings) for name, group in configuration.groups.items()),
+        *((f"instance:{name}", each.settings) for name, each in configuration.instances.items()),
+    ]
+    for part, settings in parts:
+        if settings:
+            try:
+                check_settings(context, configuration, part, settings)
+            except InputErrors as found:
+                faults.extend(found.faults)
+    if faults:
+        raise InputErrors(faults)
+
+
 def _catalogs_below(context: Context, configuration: Configuration, part: str) -> Iterable[Catalog]:
     kind, _, name = part.partition(":")
     reached = {
@@ -132,17 +151,6 @@ def _catalogs_below(context: Context, configuration: Configuration, part: str) -
         if observation.catalog_hash not in seen:
             seen.add(observation.catalog_hash)
             yield catalog_of(context, reached[key], observation)
-
-
-def _check_targets(configuration: Configuration) -> None:
-    for name, instance in configuration.instances.items():
-        if holds_secret(instance.target):
-            raise InputError(
-                "a password stands in the target", where=name, next_step="use --password env:NAME instead"
-            )
-        if instance.group and instance.group not in configuration.groups:
-            message = f"no group is called {instance.group!r}"
-            raise RefusedError(message, where=name, next_step="make the group first")
 
 
 def _merged(

@@ -59,9 +59,7 @@ def desired_of(
     use = template_of(configuration, instance)
     filled: Filled | None = None
     if use is not None:
-        plain = layers_of(configuration, name, revision=revision, template_settings=None)
-        above = {key: setting.text for key, setting in resolve(plain, at).items()}
-        current = typed_values({**running_texts(observation), **above}, catalog)
+        current = typed_values({**running_texts(observation), **_above(configuration, name, at)}, catalog)
         filled = fill_template(engine, use, claims, facts, current)
     layers = layers_of(
         configuration,
@@ -70,6 +68,28 @@ def desired_of(
         template_settings=filled.texts() if filled is not None else None,
     )
     return Desired(resolve(layers, at), filled, facts, claims)
+
+
+def fill_for(
+    engine: Engine,
+    configuration: Configuration,
+    observation: Observation,
+    catalog: Catalog,
+    use: TemplateUse,
+    *,
+    at: datetime,
+) -> Filled:
+    """Fill any template for the observed instance, whichever it uses now; raises as `desired_of` does."""
+    name = observation.instance
+    facts = observation.facts.with_declared(configuration.instance(name).facts)
+    current = typed_values({**running_texts(observation), **_above(configuration, name, at)}, catalog)
+    return fill_template(engine, use, compile_claims(engine.claims(), catalog), facts, current)
+
+
+def _above(configuration: Configuration, name: str, at: datetime) -> dict[str, SettingText]:
+    """Answer what the layers above the template say."""
+    layers = layers_of(configuration, name, revision="", template_settings=None)
+    return {key: setting.text for key, setting in resolve(layers, at).items()}
 
 
 def fill_template(

@@ -24,6 +24,25 @@ class Blame(msgspec.Struct, frozen=True, kw_only=True):
     revision: Revision
 
 
+def setter(context: Context, part: str, field: str) -> Revision | None:
+    """Answer the revision that gave a field of a part (``template``, ``settings.work_mem``) what it has now.
+
+    None when the part has no such field.
+    """
+    trail = context.store.revisions.log(part=part)
+    absent = object()
+    found: Revision | None = None
+    now: object = absent
+    for revision in trail:
+        value = fields_of(context.store.revisions.part(revision, part)).get(field, absent)
+        if found is None:
+            now = value
+        if value is absent or value != now:
+            break
+        found = revision
+    return found
+
+
 def blame(context: Context, part: str, parameter: str = "") -> tuple[Blame, ...]:
     """Answer for each setting of a part (or one of them) the revision that set it, sorted by parameter.
 

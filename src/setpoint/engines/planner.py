@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.catalog import Catalog, Context
 from setpoint.config.revision import canonical, content_hash
-from setpoint.engines.plan import Plan
+from setpoint.engines.plan import Plan, Prior, Step, StepKind
+from setpoint.errors import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from setpoint.config.configuration import SettingText
-    from setpoint.config.observation import Observation
+    from setpoint.config.observation import Observation, ObservedSetting
     from setpoint.config.resolve import Resolved
     from setpoint.engines.port import Engine, Release
+
+
+class Begun(NamedTuple):
+    """A plan and the numbers (from 0) of those of its steps that were begun."""
+
+    plan: Plan
+    numbers: tuple[int, ...]
 
 
 def make_plan(
@@ -31,6 +39,8 @@ def make_plan(
     texts: dict[str, SettingText] = {name: setting.text for name, setting in desired.items()}
     reasons = {name: str(setting.layer) for name, setting in desired.items()}
     made = engine.steps(texts, releases, observation, catalog, reasons)
+    fold = engine.grammar.fold_name
+    asked = {fold(name) for name in texts}
     return Plan(
         instance=observation.instance,
         engine=engine.name,
@@ -40,12 +50,60 @@ def make_plan(
         steps=made.steps,
         expected={step.parameter: step.text for step in made.steps if step.parameter},
         released=tuple(
-            step.parameter for step in made.steps if step.parameter and step.parameter not in texts
+            step.parameter for step in made.steps if step.parameter and fold(step.parameter) not in asked
         ),
         blocked=made.blocked,
         warnings=made.warnings,
         operator_steps=made.operator_steps,
         over_budget=over_budget,
+    )
+
+
+def make_way_back(
+    begun: Sequence[Begun],
+    observation: Observation,
+    catalog: Catalog,
+    *,
+    revision: str,
+    stood_before: Mapping[str, SettingText],
+) -> Plan:
+    """Make the plan that takes back what was begun of one or more plans, given newest first.
+
+    Each parameter goes back to what stood before the oldest of its steps, whether or not its effects came.
+    `stood_before` says for each parameter of ours what stood before us; one that goes back to that is ours
+    no more. Raises `ConflictError` naming every parameter whose entry none of the steps could have left.
+    """
+    texts: dict[str, list[Step]] = {}
+    for step in _begun_steps(begun):
+        texts.setdefault(step.parameter, []).append(step)
+    steps: list[Step] = []
+    conflicts: list[str] = []
+    for name, own in texts.items():
+        made = _step_back(own, observation.settings.get(name), catalog)
+        if made is None:
+            conflicts.append(name)
+        else:
+            steps.append(made)
+    if conflicts:
+        raise ConflictError(
+            f"somebody changed {', '.join(sorted(conflicts))} after the apply",
+            where=observation.instance,
+            next_step="look at `setpoint settings --origin`, then plan",
+        )
+    return Plan(
+        instance=observation.instance,
+        engine=observation.engine,
+        revision=revision,
+        observed_at=observation.at,
+        fingerprint=fingerprint(observation, catalog),
+        steps=(*steps, *_taking_effect(begun, texts, observation, catalog)),
+        expected={step.parameter: step.text for step in steps},
+        released=tuple(
+            step.parameter
+            for step in steps
+            if step.text is None
+            or _is_same(step.parameter, step.text, stood_before.get(step.parameter, step.text), catalog)
+        ),
     )
 
 
@@ -59,3 +117,68 @@ def fingerprint(observation: Observation, catalog: Catalog) -> str:
         persisted = setting.persisted
         facts[name] = (setting.value, persisted.text if persisted is not None else None, setting.pending)
     return content_hash(canonical(facts))
+
+
+def is_persisted(name: str, text: SettingText, observed: ObservedSetting | None, catalog: Catalog) -> bool:
+    """Tell whether a parameter's persisted entry means that text (None: there is no entry)."""
+    persisted = observed.persisted if observed is not None else None
+    return _is_same(name, persisted.text if persisted is not None else None, text, catalog)
+
+
+def _is_same(name: str, left: SettingText, right: SettingText, catalog: Catalog) -> bool:
+    if left is None or right is None:
+        return left is right
+    return catalog.is_same(name, left, right)
+
+
+def _begun_steps(begun: Sequence[Begun]) -> Iterator[Step]:
+    """Answer the parameter steps, the last one begun first."""
+    for plan, numbers in begun:
+        for number in sorted(numbers, reverse=True):
+            if plan.steps[number].parameter:
+                yield plan.steps[number]
+
+
+def _step_back(own: Sequence[Step], observed: ObservedSetting | None, catalog: Catalog) -> Step | None:
+    """Answer the step behind all of one parameter's steps, None where its entry is none of theirs."""
+    oldest = own[-1]
+    target = _prior(oldest)
+    entries = [entry for step in own for entry in ((step.text, step.do), (_prior(step), step.undo))]
+    name = oldest.parameter
+    standing = next(((t, do) for t, do in entries if is_persisted(name, t, observed, catalog)), None)
+    if standing is None:
+        return None
+    return Step(
+        kind=StepKind.RESET if target is None else StepKind.SET,
+        parameter=name,
+        text=target,
+        context=oldest.context,
+        prior=Prior(running=observed.value if observed is not None else None, persisted=standing[0]),
+        do=oldest.undo,
+        undo=standing[1],
+        reason="as it was before",
+    )
+
+
+def _prior(step: Step) -> SettingText:
+    return step.prior.persisted if step.prior is not None else None
+
+
+def _taking_effect(
+    begun: Sequence[Begun], texts: Mapping[str, Sequence[Step]], observation: Observation, catalog: Catalog
+) -> Iterator[Step]:
+    """Answer the reload of the plan that is taken back, and a restart where an old value no longer runs."""
+    yield from (step for step in begun[0].plan.steps if step.kind is StepKind.RELOAD)
+    waiting = [
+        name
+        for name, own in texts.items()
+        if own[-1].context is Context.RESTART and not _is_running(own[-1], observation, catalog)
+    ]
+    if waiting:
+        yield Step(kind=StepKind.RESTART, reason=f"for {', '.join(sorted(waiting))}")
+
+
+def _is_running(step: Step, observation: Observation, catalog: Catalog) -> bool:
+    observed = observation.settings.get(step.parameter)
+    before = step.prior.running if step.prior is not None else None
+    return observed is not None and _is_same(step.parameter, observed.value, before, catalog)

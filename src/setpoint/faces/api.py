@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Self
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_fleet, write_fleet
 from setpoint.config.view import FleetView, template_of
-from setpoint.control import advice, change, configure, history, watch
-from setpoint.control.desired import desired_of
+from setpoint.control import advice, change, configure, history, records, watch
+from setpoint.control.desired import desired_of, fill_for
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import Configuration, Group, Instance, SettingText, TemplateUse
@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from setpoint.control.context import Context
     from setpoint.control.desired import Desired
     from setpoint.control.history import Blame
+    from setpoint.control.records import Proof
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
     from setpoint.recommend import Advice, Evidence
+    from setpoint.store.chain import AuditRow
     from setpoint.templates.choose import Choice
+    from setpoint.templates.filled import Filled
 
 
 class Setpoint:
@@ -168,6 +171,7 @@ class Setpoint:
     ) -> tuple[Revision, tuple[Edit, ...]]:
         """Make a fleet document the whole configuration; raise `InputErrors`, and then nothing changed."""
         document = read_fleet(text, source)
+        configure.check_document(self._context, document)
         return configure.commit(self._context, lambda _: document, reason=reason, ticket=ticket)
 
     def export_fleet(self, revision: str = "HEAD") -> str:
@@ -182,6 +186,10 @@ class Setpoint:
         """Answer what differs between two revisions, field by field."""
         return diff_configurations(self.configuration(old), self.configuration(new))
 
+    def edits_since(self, before: Configuration) -> tuple[Edit, ...]:
+        """Answer what differs between an earlier configuration and the head."""
+        return diff_configurations(before, self.configuration())
+
     def revert(self, revision: str, *, reason: str, ticket: str = "") -> tuple[Revision, tuple[Edit, ...]]:
         """Make an earlier revision's configuration the head again, as a new revision."""
         earlier = self.configuration(revision)
@@ -190,6 +198,10 @@ class Setpoint:
     def blame(self, part: str, parameter: str = "") -> tuple[Blame, ...]:
         """Answer which revision gave each setting of a part its text."""
         return history.blame(self._context, part, parameter)
+
+    def setter(self, part: str, field: str) -> Revision | None:
+        """Answer the revision that gave a field of a part what it has now; None when it has nothing."""
+        return history.setter(self._context, part, field)
 
     # Effective settings.
 
@@ -228,9 +240,11 @@ class Setpoint:
         """Answer the newest remembered observation; raise `NotFoundError` when there is none."""
         return watch.last_seen(self._context, name, self.configuration().instance(name))
 
-    def drift(self, name: str, *, is_fresh: bool = True) -> tuple[Observation, tuple[Drift, ...]]:
+    def drift(
+        self, name: str, *, is_fresh: bool = True, stale_after: timedelta | None = change.STALE_AFTER
+    ) -> tuple[Observation, tuple[Drift, ...]]:
         """Judge an instance's managed parameters against what is desired."""
-        return change.drift(self._context, name, is_fresh=is_fresh)
+        return change.drift(self._context, name, is_fresh=is_fresh, stale_after=stale_after)
 
     def drift_of_snapshots(self) -> dict[str, tuple[Drift, ...]]:
         """Judge every instance that was ever observed from its last snapshot, without touching any."""
@@ -244,6 +258,17 @@ class Setpoint:
         """Weigh the shipped templates for an instance."""
         return advice.choose_template(self._context, name)
 
+    def fill_template(self, name: str, use: TemplateUse) -> Filled:
+        """Fill a template for an instance as it was last seen, without assigning it.
+
+        Raises `OverBudgetError` when the host's memory cannot hold it.
+        """
+        configuration = self.configuration()
+        instance = configuration.instance(name)
+        observation, catalog = watch.last_seen(self._context, name, instance)
+        engine = self._context.engine_of(instance)
+        return fill_for(engine, configuration, observation, catalog, use, at=self._context.now())
+
     def plan(self, name: str) -> Planned:
         """Observe an instance and plan what takes it to its desired settings."""
         return change.plan(self._context, name)
@@ -252,13 +277,32 @@ class Setpoint:
         """Answer a kept plan by its hash or the beginning of one."""
         return change.find_plan(self._context, plan_hash)
 
-    def apply(self, plan: Plan, *, may_restart: bool = False, accept_risk: str = "") -> Verified:
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        may_restart: bool = False,
+        accept_risk: str = "",
+        before_step: change.BeforeStep | None = None,
+    ) -> Verified:
         """Apply a plan and read everything back; see `setpoint.control.change.apply` for what it raises."""
-        return change.apply(self._context, plan, may_restart=may_restart, accept_risk=accept_risk)
+        return change.apply(
+            self._context, plan, may_restart=may_restart, accept_risk=accept_risk, before_step=before_step
+        )
 
     def undo(self, name: str, *, may_restart: bool = False) -> tuple[Plan, Verified]:
         """Take back the last apply to an instance, complete or interrupted."""
         return change.undo(self._context, name, may_restart=may_restart)
+
+    def audit_rows(
+        self, *, limit: int | None = None, subject: str = "", action: str = ""
+    ) -> tuple[AuditRow, ...]:
+        """Answer audit rows, newest first; `action` takes a prefix such as ``apply.`` too."""
+        return records.audit_rows(self._context, limit=limit, subject=subject, action=action)
+
+    def verify_audit(self, *, noted: tuple[int, str] | None = None) -> Proof:
+        """Recompute the audit chain and all revisions; `noted` is a head (number, hash) noted elsewhere."""
+        return records.prove(self._context, noted=noted)
 
     def audit_lines(self) -> Iterator[str]:
         """Answer the audit log as JSON lines, which can be verified without Setpoint's store."""

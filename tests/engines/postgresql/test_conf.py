@@ -49,7 +49,7 @@ def test_entries(line, name, text):
         ("= 5", 'near token "="'),
         ("work_mem =", "near end of line"),
         ("work_mem", "near end of line"),
-        ("work_mem = 'open", "near token \"'\""),
+        ("work_mem = 'open", 'near token "\'"'),
         ("a = 1 2", 'near token "2"'),
         ("'x' = 1", "near token \"'x'\""),
         ("x = a.b.c ;", 'near token ";"'),
@@ -76,7 +76,10 @@ def test_any_text_survives_a_file(text):
 
 def test_replacing_entries_leaves_the_rest_alone():
     text = "# keep\nwork_mem = 1MB\nother = 'x'\nWORK_MEM = 2MB\ngone = 1\n\n"
-    assert replace_entries(text, {"work_mem": "it's", "gone": None}) == "# keep\nother = 'x'\nwork_mem = 'it''s'\n"
+    assert (
+        replace_entries(text, {"work_mem": "it's", "gone": None})
+        == "# keep\nother = 'x'\nwork_mem = 'it''s'\n"
+    )
 
 
 @given(TEXT)
@@ -89,7 +92,8 @@ def test_no_text_escapes_a_literal(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "quoted"), [("work_mem", "work_mem"), ("TimeZone", "TimeZone"), ("a.b", '"a"."b"'), ('x"; y', '"x""; y"')]
+    ("name", "quoted"),
+    [("work_mem", "work_mem"), ("TimeZone", "TimeZone"), ("a.b", '"a"."b"'), ('x"; y', '"x""; y"')],
 )
 def test_identifiers(name, quoted):
     assert quote_identifier(name) == quoted

@@ -1,4 +1,4 @@
-"""Shipped catalogs against the servers they describe: the same parameters, and the same meaning of every value."""
+"""Shipped catalogs against the servers they describe: the same parameters, the same meaning of values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from msgspec.structs import replace
+from tests.fix_postgresql import MAJORS
 
 from setpoint.catalog import Catalog, Context, Kind
 from setpoint.engines import session
@@ -16,7 +17,6 @@ from setpoint.engines.postgresql.dialect import knowledge, quote_conf, quote_lit
 from setpoint.engines.postgresql.observe.parameters import in_base_units
 from setpoint.engines.registry import shipped_catalog
 from setpoint.errors import InputError
-from tests.fix_postgresql import MAJORS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 MODULES = "pg_stat_statements, pg_prewarm"
@@ -64,13 +64,18 @@ def test_enum_words_known_beforehand_are_those_the_server_takes(start_postgresql
 def test_lists_are_those_the_server_takes_as_lists(start_postgresql, major):
     server = start_postgresql(major)
     catalog = shipped_catalog(ENGINE, str(major))
-    otherwise = {"synchronous_standby_names": True} | ({"unix_socket_directories": False} if major == 13 else {})
+    otherwise = {"synchronous_standby_names": True} | (
+        {"unix_socket_directories": False} if major == 13 else {}
+    )
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         for parameter in catalog.core:
-            if parameter.kind not in (Kind.STRING, Kind.LIST, Kind.FLAGS) or parameter.context is Context.FIXED:
+            if (
+                parameter.kind not in (Kind.STRING, Kind.LIST, Kind.FLAGS)
+                or parameter.context is Context.FIXED
+            ):
                 continue
             try:
-                connection.execute(f"SET {parameter.name} = 'a', 'b'")
+                connection.execute(f"SET {parameter.name} = 'a', 'b'".encode())
                 takes_many = True
             except psycopg.Error as fault:
                 takes_many = "takes only one argument" not in str(fault)
@@ -83,7 +88,9 @@ def test_a_server_started_with_every_default_written_out_runs_the_defaults(start
     catalog = shipped_catalog(ENGINE, str(major))
     lines = []
     for parameter in catalog.core:
-        unsettable = parameter.context is Context.FIXED or parameter.name.lower() in knowledge.NOT_BY_ALTER_SYSTEM
+        unsettable = (
+            parameter.context is Context.FIXED or parameter.name.lower() in knowledge.NOT_BY_ALTER_SYSTEM
+        )
         if unsettable or parameter.name in NOT_HERE or parameter.default is None:
             continue
         if parameter.default == () or parameter.name == "max_stack_depth":
@@ -105,7 +112,7 @@ def test_a_server_started_with_every_default_written_out_runs_the_defaults(start
 
 
 def test_the_server_agrees_on_every_bound(start_postgresql, major):
-    """Each bound is taken in our spelling, reads back as the same number, and one step beyond is refused by both."""
+    """Each bound is taken in our spelling and reads back as the same number; one step beyond is refused."""
     catalog = shipped_catalog(ENGINE, str(major))
     server = start_postgresql(major)
     checked = 0
@@ -114,10 +121,15 @@ def test_the_server_agrees_on_every_bound(start_postgresql, major):
             if parameter.context is Context.FIXED or parameter.min is None:
                 continue
             for bound, step in ((parameter.min, -1), (parameter.max, 1)):
+                assert bound is not None
                 text = parameter.format(bound, ENGINE.grammar)
                 assert parameter.is_same(parameter.parse(text, ENGINE.grammar), bound)
                 assert takes(connection, parameter, text), (parameter.name, text)
-                beyond = str(bound + step) if isinstance(bound, int) else str(bound + step * max(1, abs(bound) / 10))
+                beyond = (
+                    str(bound + step)
+                    if isinstance(bound, int)
+                    else str(bound + step * max(1, abs(bound) / 10))
+                )
                 with pytest.raises(InputError):
                     parameter.parse(beyond, ENGINE.grammar)
                 assert not takes(connection, parameter, beyond), (parameter.name, beyond)
@@ -144,17 +156,34 @@ def agree_on_reading(connection, parameter, text):
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL {parameter.name} = {quote_literal(text)}")
-            row = connection.execute("SELECT setting FROM pg_settings WHERE name = %s", [parameter.name]).fetchone()
+            row = connection.execute(
+                "SELECT setting FROM pg_settings WHERE name = %s", [parameter.name]
+            ).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return
     if parameter.name.lower() not in knowledge.NORMALISED | knowledge.SHOWN_OTHERWISE:
-        left, right = (parameter.parse(value, ENGINE.grammar) for value in (row[0], in_base_units(parameter, text)))
+        left, right = (
+            parameter.parse(value, ENGINE.grammar) for value in (row[0], in_base_units(parameter, text))
+        )
         assert parameter.is_same(left, right), (parameter.name, text, row[0])
 
 
 NUMBERS = [
-    "0x40", "0100", "64.5", "1e2", " 70 ", "+80", "64 kB", "0.5MB", "30.1MB", "0.0001GB", "65535.5B", "99.5kB", "1.5", ".9e3",
-]  # fmt: skip
+    "0x40",
+    "0100",
+    "64.5",
+    "1e2",
+    " 70 ",
+    "+80",
+    "64 kB",
+    "0.5MB",
+    "30.1MB",
+    "0.0001GB",
+    "65535.5B",
+    "99.5kB",
+    "1.5",
+    ".9e3",
+]
 TIMES = ["90min", "0.5h", "1.5d", "1us", "1500us", "2.5ms", "0.0001s", "1e3ms", "7 s", "0x10min", "010s"]
 
 
@@ -166,7 +195,10 @@ TIMES = ["90min", "0.5h", "1.5d", "1us", "1500us", "2.5ms", "0.0001s", "1e3ms", 
         ("statement_timeout", TIMES),
         ("vacuum_cost_delay", TIMES),
         ("random_page_cost", ["1.1", "1e1", ".5", "0x1p3", "inf", "nan", "1,5", "2 ", "3kB", ""]),
-        ("geqo_threshold", ["0x10", "017", "12.4999", "12.5", "13.5", "9e9", "99999999999999999999", "08", "1 2"]),
+        (
+            "geqo_threshold",
+            ["0x10", "017", "12.4999", "12.5", "13.5", "9e9", "99999999999999999999", "08", "1 2"],
+        ),
         ("enable_sort", ["on", "OF", "o", "t", "tr", "yes", "Y", "n", "0", "1", " on", "2", "off ", "truee"]),
         ("synchronous_commit", ["on", "ON", "TRUE", "yes", "1", "remote_apply", "Local", "o", "tru"]),
     ],
@@ -197,10 +229,14 @@ def test_what_the_view_hides_comes_from_the_binarys_listing(start_postgresql, ma
     driver = ENGINE.connect(
         Target(instance="pg", address=server.dsn_for(user="plain"), secret=lambda: None), is_read_only=True
     )
-    line = "\t".join(["log_directory", "sighup", "Logging", "STRING", "log", "", "", "Sets the folder.", "It may be relative."])
+    line = "log_directory\tsighup\tLogging\tSTRING\tlog\t\t\tSets the folder.\tIt may be relative."
     found = session.drive(ENGINE.harvest(driver.version, line + "\nshort\tline\n"), driver)
     driver.close()
     parameter = Catalog(found, ENGINE.grammar).get("log_directory")
     assert parameter == replace(
-        parameter, kind=Kind.STRING, context=Context.RELOAD, default=None, description="Sets the folder. It may be relative."
+        parameter,
+        kind=Kind.STRING,
+        context=Context.RELOAD,
+        default=None,
+        description="Sets the folder. It may be relative.",
     )

@@ -33,7 +33,9 @@ class TestPostgresql(EngineConformance):
 
     def meddle(self, name: str, text: str | None) -> None:
         with psycopg.connect(self.cluster.dsn, autocommit=True) as connection:
-            statement = f"ALTER SYSTEM RESET {name}" if text is None else f"ALTER SYSTEM SET {name} = '{text}'"
+            statement = (
+                f"ALTER SYSTEM RESET {name}" if text is None else f"ALTER SYSTEM SET {name} = '{text}'"
+            )
             connection.execute(statement)
             loaded = connection.execute("SELECT pg_conf_load_time()").fetchone()
             connection.execute("SELECT pg_reload_conf()")

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from tests.fix_postgresql import MAJORS
 
 from setpoint.config.drift import DriftClass, judge
 from setpoint.config.observation import OriginKind
 from setpoint.engines import session
 from setpoint.engines.port import Target
 from setpoint.engines.postgresql import ENGINE
-from tests.fix_postgresql import MAJORS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -223,7 +223,11 @@ def test_the_command_line_wins_and_blocks(start_postgresql, major):
 
 
 def test_lists_are_split_and_kept(server):
-    run(server, "ALTER SYSTEM SET search_path = 'a b', 'C', '$user'", "ALTER SYSTEM SET listen_addresses = 'localhost, 127.0.0.1'")
+    run(
+        server,
+        "ALTER SYSTEM SET search_path = 'a b', 'C', '$user'",
+        "ALTER SYSTEM SET listen_addresses = 'localhost, 127.0.0.1'",
+    )
     reload(server)
     observation, catalog = look(server.dsn)
     assert catalog.parse("search_path", observation.settings["search_path"].value) == ("a b", "C", "$user")
@@ -253,7 +257,12 @@ def test_facts_metrics_and_cost(server):
 def test_statement_statistics_are_read_where_they_are(start_postgresql, major):
     server = start_postgresql(major, conf={"shared_preload_libraries": "pg_stat_statements"})
     assert "stmt.calls" not in look(server.dsn)[0].metrics
-    run(server, "CREATE SCHEMA \"odd place\"", "CREATE EXTENSION pg_stat_statements SCHEMA \"odd place\"", "SELECT 1")
+    run(
+        server,
+        'CREATE SCHEMA "odd place"',
+        'CREATE EXTENSION pg_stat_statements SCHEMA "odd place"',
+        "SELECT 1",
+    )
     metrics = look(server.dsn)[0].metrics
     assert metrics["stmt.calls"] >= 1
     assert "stmt.plan_seconds" not in metrics

@@ -29,7 +29,7 @@ _TOKENS = tuple(
         ("qualified", rf"{_IDENTIFIER}\.{_IDENTIFIER}"),
         ("string", r"'(?:[^'\\\n]|\\.|'')*'"),
         ("word", rf"{_LETTER}(?:{_LETTER_OR_DIGIT}|[-._:/])*"),
-        ("integer", r"[-+]?(?:[0-9]+|0x[0-9a-fA-F]+)[a-zA-Z]*"),
+        ("integer", r"[-+]?(?:0x[0-9a-fA-F]+|[0-9]+)[a-zA-Z]*"),
         ("real", r"[-+]?[0-9]*\.[0-9]*(?:[Ee][-+]?[0-9]+)?"),
         ("equals", r"="),
         ("error", r"."),

@@ -81,7 +81,8 @@ class PostgresGrammar:
         Raise `ValueError`.
         """
         number, rest = _scan_integer(text)
-        value = round(self._in_base_units(text, number, rest, unit))
+        amount = self._in_base_units(text, number, rest, unit)
+        value = round(amount) if math.isfinite(amount) else _LONG_MAX
         if not -_INT_MAX - 1 <= value <= _INT_MAX:
             message = f"{text!r} exceeds the range of a 32-bit integer"
             raise ValueError(message)

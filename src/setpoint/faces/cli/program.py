@@ -1,0 +1,181 @@
+"""The program itself: verbs loaded when they are called, and every way a run can end as an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from setpoint import __version__
+from setpoint.errors import InputError, InputErrors, SetpointError
+from setpoint.faces.cli.frame import Frame, Verbs
+from setpoint.faces.cli.printer import prepare_streams, silence, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+EXIT_UNAVAILABLE = 3
+EXIT_OWN_ERROR = 70
+EXIT_INTERRUPTED = 130
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Begin": {
+        "init": "Make a store, or bring an older one up to date.",
+        "demo": "Show the whole loop on a private server.",
+        "instance": "Register instances and groups, and say what is known of them.",
+    },
+    "Look": {
+        "observe": "Look at instances and remember what they say.",
+        "settings": "Show what is set and from where; or say what should be.",
+        "drift": "Compare what is set with what should be.",
+        "advise": "Ask the rules for advice, with their evidence.",
+    },
+    "Change": {
+        "import": "Make a fleet document the whole configuration.",
+        "template": "List, fill, choose and assign templates.",
+        "plan": "Plan what takes an instance to its desired settings.",
+        "apply": "Apply a plan and read everything back; or take it back.",
+        "verify": "Look at an instance and judge it.",
+    },
+    "Look back": {
+        "show": "Show a revision of the configuration.",
+        "history": "List the revisions: who changed what, when and why.",
+        "diff": "Show what differs between two revisions.",
+        "blame": "Show which revision gave each setting its value.",
+        "revert": "Make an earlier configuration the current one again.",
+        "audit": "Read, verify and export the audit log.",
+    },
+    "Look up": {
+        "catalog": "Look up the parameters of an engine's versions.",
+        "completion": "Print the shell's completion script.",
+    },
+}
+_VERBS = {name: text for verbs in SECTIONS.values() for name, text in verbs.items()}
+_MODULES = {"import": "fleet", "show": "fleet", "diff": "history", "blame": "history", "revert": "history"}
+_MODULES |= {"verify": "drift", "init": "begin", "completion": "begin"}
+
+
+class Program(Verbs):
+    """The root of all verbs. A verb's module is imported when the verb is called, never for the overview."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Answer the names of all verbs."""
+        del ctx
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb, or answer None when there is none of that name."""
+        del ctx
+        if cmd_name not in _VERBS:
+            return None
+        module = import_module(f"setpoint.faces.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        return getattr(module, "import_fleet" if cmd_name == "import" else cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the overview by sections, without loading any verb."""
+        del ctx
+        width = max(map(len, _VERBS))
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in verbs.items()])
+
+    def main(self, *positional: Any, **named: Any) -> NoReturn:
+        """Run and end the process with an exit code."""
+        prepare_streams()
+        frame = Frame()
+        named = {"prog_name": "setpoint", **named, "standalone_mode": False, "obj": frame}
+        sys.exit(_guarded(lambda: super(Program, self).main(*positional, **named), frame))
+
+
+@click.command(
+    cls=Program,
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 unreachable or for now not able.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def PROGRAM() -> None:  # noqa: N802 - the one command object, a constant to those who import it
+    """Setpoint, the control plane for database configuration: observe, advise, plan, apply, verify, take back."""
+
+
+def _guarded(work: Callable[[], Any], frame: Frame) -> int:
+    """Run and answer the exit code, whatever happens."""
+    try:
+        _check_arguments()
+        code = work()
+    except click.ClickException as fault:
+        return _tell_usage(fault)
+    except click.Abort:
+        tell(f"interrupted: {frame.standing}")
+        return EXIT_INTERRUPTED
+    except SetpointError as fault:
+        tell(error_text(fault))
+        return fault.exit_code
+    except ModuleNotFoundError as fault:
+        return _tell_missing(fault)
+    except SystemExit as end:  # click's answer to a reader of stdout that has gone
+        silence(sys.stdout)
+        return end.code if isinstance(end.code, int) else EXIT_OWN_ERROR
+    except Exception as fault:  # noqa: BLE001 - the last resort: one line instead of a trace
+        return _tell_own_error(fault)
+    return code if isinstance(code, int) else 0
+
+
+def error_text(fault: SetpointError) -> str:
+    """Write an error for people: one line, or one line a fault and a last one that counts them."""
+    if isinstance(fault, InputErrors) and len(fault.faults) > 1:
+        return "\n".join([*map(str, fault.faults), f"error: {len(fault.faults)} faults, nothing was done"])
+    return f"error: {fault}" if not isinstance(fault, InputErrors) else f"error: {fault.faults[0]}"
+
+
+def _check_arguments() -> None:
+    """Refuse arguments that are no text: they could be neither stored nor shown."""
+    for number, argument in enumerate(sys.argv[1:], start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"argument {number} is not valid UTF-8") from None
+
+
+def _tell_usage(fault: click.ClickException) -> int:
+    if isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        fault.show()
+        return fault.exit_code
+    ctx = fault.ctx if isinstance(fault, click.UsageError) else None
+    if ctx is not None:
+        tell(f"{ctx.get_usage()}\nTry `{ctx.command_path} --help`.")
+    tell(f"error: {fault.format_message()}")
+    return fault.exit_code
+
+
+def _tell_missing(fault: ModuleNotFoundError) -> int:
+    """Name the extra that brings a package which is not installed."""
+    package = (fault.name or "").partition(".")[0]
+    if package == "setpoint":
+        return _tell_own_error(fault)
+    tell(f"error: this needs the package {package}: pip install 'setpoint[{_extra_of(package)}]'")
+    return EXIT_UNAVAILABLE
+
+
+def _extra_of(package: str) -> str:
+    from importlib.metadata import requires
+
+    for line in requires("setpoint") or ():
+        match = re.match(rf"{re.escape(package)}\b.*extra == ['\"](\w+)['\"]", line, re.IGNORECASE)
+        if match:
+            return match[1]
+    return "all"
+
+
+def _tell_own_error(fault: Exception) -> int:
+    """Say that Setpoint itself failed. The exception's own text is left out: it could hold anything."""
+    if os.environ.get("SETPOINT_DEBUG"):
+        traceback.print_exception(fault)
+    frames = traceback.extract_tb(fault.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "nowhere"  # noqa: PTH119 - a name, no path
+    tell(f"error: Setpoint failed: {type(fault).__name__} at {place}; SETPOINT_DEBUG=1 shows the trace")
+    return EXIT_OWN_ERROR

@@ -1,0 +1,151 @@
+"""Acts 7 to 9: drift is found and put right, the change is taken back, the audit chain holds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setpoint.errors import LabError
+from setpoint.faces.demo.changing import promise_verified, tell_plan
+from setpoint.faces.demo.stage import INSTANCE
+from setpoint.faces.demo.wording import text_of
+
+if TYPE_CHECKING:
+    from setpoint.config.drift import Drift
+    from setpoint.config.observation import Observation
+    from setpoint.faces.demo.stage import Stage
+
+SOMEBODYS_PARAMETER = "work_mem"
+SOMEBODYS_VALUE = "256MB"
+_RELOAD_LIMIT_S = 10.0
+_POLL_S = 0.05
+
+
+def meddle(stage: Stage) -> None:
+    """Act 7: somebody changes a setting with plain SQL; it is found with its origin and put right."""
+    narrator = stage.narrator
+    narrator.act("Somebody changes a setting behind our back")
+    statement = f"alter system set {SOMEBODYS_PARAMETER} = '{SOMEBODYS_VALUE}'"
+    narrator.say("In psql, past Setpoint:")
+    narrator.show(f"postgres=# {statement}; select pg_reload_conf();")
+    _run_behind_our_back(stage, statement)
+    _, drifts = stage.setpoint.drift(INSTANCE)
+    found = [drift for drift in drifts if drift.is_deviation]
+    _tell_drift(stage, found)
+    is_found = [drift.parameter for drift in found] == [SOMEBODYS_PARAMETER] and found[0].origin is not None
+    stage.report.promise(
+        f"drift found: {len(found)} of {len(drifts)} managed parameters, and where it comes from",
+        holds=is_found,
+    )
+    planned = stage.setpoint.plan(INSTANCE)
+    tell_plan(stage, planned)
+    began = narrator.elapsed_s
+    verified = stage.setpoint.apply(planned.plan, may_restart=True)
+    promise_verified(stage, "put right", planned.plan, verified, narrator.elapsed_s - began)
+    _, after = stage.setpoint.drift(INSTANCE)
+    left = [drift.parameter for drift in after if drift.is_deviation]
+    stage.report.promise("a fresh look finds no drift any more", holds=not left)
+    stage.report.sections["drift"] = {
+        "found": [
+            {
+                "parameter": drift.parameter,
+                "desired": text_of(drift.desired),
+                "observed": drift.observed,
+                "class": drift.drift_class.value,
+                "origin": str(drift.origin),
+            }
+            for drift in found
+        ],
+        "left": left,
+    }
+
+
+def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observation) -> None:
+    """Act 8: go back to the revision before the change, and prove that the server is as it was."""
+    narrator, setpoint = stage.narrator, stage.setpoint
+    narrator.act("The whole change is taken back")
+    revision, edits = setpoint.revert(baseline, reason="the demonstration ends as it began")
+    narrator.say(
+        f"Revision {revision.short_id} makes the configuration of {baseline[:12]} the head again: "
+        f"{len(edits)} edits. Nothing is erased; the history has {len(setpoint.history())} revisions."
+    )
+    planned = setpoint.plan(INSTANCE)
+    tell_plan(stage, planned)
+    began = narrator.elapsed_s
+    verified = setpoint.apply(planned.plan, may_restart=True)
+    promise_verified(stage, "taken back", planned.plan, verified, narrator.elapsed_s - began)
+    now, _ = setpoint.observe(INSTANCE)
+    different = sorted(
+        name
+        for name in first.settings.keys() | now.settings.keys()
+        if name not in first.settings
+        or name not in now.settings
+        or first.settings[name].value != now.settings[name].value
+    )
+    listed = f": {', '.join(different)}" if different else ""
+    same = len(first.settings) - len(different)
+    stage.report.promise(
+        f"{same} of {len(first.settings)} settings run as at the first look{listed}", holds=not different
+    )
+    is_same_file = stage.auto_conf.read_bytes() == auto_conf_before
+    stage.report.promise(f"{stage.auto_conf.name} is as before, byte for byte", holds=is_same_file)
+    stage.report.sections["revert"] = {
+        "baseline": baseline,
+        "revision": revision.id,
+        "different": different,
+        "is_auto_conf_as_before": is_same_file,
+    }
+
+
+def audit(stage: Stage) -> Path:
+    """Act 9: verify the audit chain and export it; answer the export's path."""
+    setpoint, narrator = stage.setpoint, stage.narrator
+    narrator.act("Who did what, provably")
+    rows = [
+        (revision.short_id, f"{revision.at:%H:%M:%S}", revision.author, revision.reason)
+        for revision in reversed(setpoint.history())
+    ]
+    narrator.table(("revision", "UTC", "who", "why"), rows)
+    found = setpoint.context.store.audit.verify()
+    head = found.head.hash[:12] if found.head else "-"
+    stage.report.promise(
+        f"audit chain of {found.rows} rows recomputed: {found.fault_count} faults; it ends in {head}",
+        holds=found.is_intact and found.rows > 0,
+    )
+    export = stage.folder / "audit.jsonl"
+    export.write_text("".join(f"{line}\n" for line in setpoint.audit_lines()), encoding="utf-8")
+    stage.report.sections["audit"] = {
+        "rows": found.rows,
+        "faults": found.fault_count,
+        "head": found.head.hash if found.head else None,
+    }
+    return export
+
+
+def _run_behind_our_back(stage: Stage, statement: str) -> None:
+    """Run somebody's statement, reload, and wait until the server has taken the value."""
+    ask = stage.ask()
+    ask(statement)
+    ask("select pg_reload_conf()")
+    end = time.monotonic() + _RELOAD_LIMIT_S
+    while ask(f"show {SOMEBODYS_PARAMETER}") != SOMEBODYS_VALUE:
+        if time.monotonic() >= end:
+            raise LabError(f"the server does not take {SOMEBODYS_PARAMETER} = {SOMEBODYS_VALUE}")
+        time.sleep(_POLL_S)
+
+
+def _tell_drift(stage: Stage, found: list[Drift]) -> None:
+    rows = [
+        (
+            drift.parameter,
+            text_of(drift.desired),
+            drift.observed or "-",
+            drift.drift_class.value,
+            f"{drift.origin.kind.value} {Path(drift.origin.file).name}:{drift.origin.line}"
+            if drift.origin
+            else "-",
+        )
+        for drift in found
+    ]
+    stage.narrator.table(("parameter", "desired", "runs", "class", "origin"), rows, "lrr")

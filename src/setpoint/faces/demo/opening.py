@@ -1,0 +1,176 @@
+"""Acts 1 to 3: a server of its own, data larger than its buffers, a first look."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setpoint.catalog.parameter import Kind
+from setpoint.config.configuration import Instance
+from setpoint.config.facts import DeclaredFacts
+from setpoint.config.observation import OriginKind
+from setpoint.faces.demo.stage import INSTANCE
+from setpoint.faces.demo.wording import amount, size
+
+if TYPE_CHECKING:
+    from setpoint.catalog import Catalog
+    from setpoint.config.facts import Facts
+    from setpoint.config.observation import Observation, Origin
+    from setpoint.faces.demo.stage import Stage
+
+_SHARE_OF_HOST = 2
+_MOST_BYTES = 3 * 2**30
+_SPARE_CONNECTIONS = 12
+_ROWS = 10
+_PRIVILEGES = {
+    "caller": "as the calling user",
+    "namespace": "inside a user namespace, since PostgreSQL refuses root",
+    "nobody": "as nobody, since PostgreSQL refuses root",
+}
+
+
+def present_server(stage: Stage) -> None:
+    """Act 1: tell what was started."""
+    server, narrator = stage.server, stage.narrator
+    version = ".".join(map(str, stage.tools.version))
+    narrator.act("A server of its own")
+    how = _PRIVILEGES[stage.privileges.kind]
+    narrator.say(f"PostgreSQL {version} listens on {server.host}:{server.port}, {how}, as initdb left it.")
+    narrator.say(f"Everything lies in {stage.folder}; nothing else on this machine is touched.")
+    stage.report.sections["server"] = {
+        "version": version,
+        "programs": str(stage.tools.bindir),
+        "privileges": stage.privileges.kind,
+        "port": server.port,
+    }
+
+
+def load_data(stage: Stage) -> None:
+    """Act 2: fill pgbench's tables."""
+    narrator, scale = stage.narrator, stage.options.scale
+    narrator.act("Data larger than its buffers")
+    began = narrator.elapsed_s
+    rows = f"{amount(scale * 100_000, 0)} accounts"
+    stage.load().fill(scale, lambda share: narrator.progress(share, f"loading {rows}"))
+    ask = stage.ask()
+    data_bytes = int(ask("select sum(pg_database_size(oid)) from pg_database"))
+    setting = "select setting::bigint * 8192 from pg_settings where name = 'shared_buffers'"
+    pool_bytes = int(ask(setting))
+    seconds = narrator.elapsed_s - began
+    narrator.say(f"pgbench, scale {scale}: {rows}, loaded in {seconds:.1f} s.")
+    narrator.bars(
+        [
+            ("data", data_bytes, size(data_bytes)),
+            ("shared_buffers", pool_bytes, f"{size(pool_bytes)}, the default"),
+        ]
+    )
+    stage.report.sections["data"] = {
+        "scale": scale,
+        "bytes": data_bytes,
+        "shared_buffers_bytes": pool_bytes,
+        "seconds": seconds,
+    }
+
+
+def observe_first(stage: Stage) -> Observation:
+    """Act 3: register, observe, tell facts, origins, and that there is no advice yet."""
+    narrator, setpoint = stage.narrator, stage.setpoint
+    narrator.act("Registered and observed")
+    restart = shlex.join(stage.server.restart_command)
+    instance = Instance(engine="postgresql", target=stage.server.dsn, restart_command=restart)
+    setpoint.add_instance(INSTANCE, instance, reason="the demonstration's own server")
+    observation, catalog = setpoint.observe(INSTANCE)
+    narrator.say(
+        f"One connection, one round trip, {observation.cost_ms:.0f} ms of server time: "
+        f"{len(observation.settings)} settings and {len(observation.metrics)} metrics."
+    )
+    facts = _declare(stage, instance, observation.facts)
+    _tell_facts(stage, facts)
+    _tell_origins(stage, observation, catalog)
+    _tell_silence(stage)
+    return observation
+
+
+def _declare(stage: Stage, instance: Instance, facts: Facts) -> Facts:
+    """State what no server can tell: it shares this machine, and how many clients will come."""
+    import msgspec
+
+    host_bytes = facts.ram_bytes or _MOST_BYTES
+    declared = DeclaredFacts(
+        ram_bytes=min(_MOST_BYTES, host_bytes // _SHARE_OF_HOST),
+        connections=stage.options.clients + _SPARE_CONNECTIONS,
+    )
+    stage.setpoint.change_instance(
+        INSTANCE,
+        msgspec.structs.replace(instance, facts=declared),
+        reason="it shares this machine with others, and a known number of clients will come",
+    )
+    return facts.with_declared(declared)
+
+
+def _tell_facts(stage: Stage, facts: Facts) -> None:
+    sources = facts.sources
+    rows = [
+        ("memory it may use", size(facts.ram_bytes or 0), sources.get("ram_bytes", "")),
+        ("vCPU", f"{facts.vcpu or 0:g}", sources.get("vcpu", "")),
+        ("data", size(facts.data_bytes or 0), sources.get("data_bytes", "")),
+        ("clients to come", str(facts.connections), sources.get("connections", "")),
+        ("storage", facts.storage or "unknown", sources.get("storage", "nobody said; it stays unknown")),
+    ]
+    stage.narrator.table(("fact", "value", "known from"), rows)
+    stage.report.sections["facts"] = {
+        "ram_bytes": facts.ram_bytes,
+        "vcpu": facts.vcpu,
+        "data_bytes": facts.data_bytes,
+        "connections": facts.connections,
+        "storage": facts.storage,
+        "sources": facts.sources,
+    }
+
+
+def _tell_origins(stage: Stage, observation: Observation, catalog: Catalog) -> None:
+    """Tell how many settings each kind of origin gave, and show those that somebody chose."""
+    in_force = {
+        name: setting.in_force for name, setting in observation.settings.items() if setting.in_force is not None
+    }
+    counts = Counter(origin.kind.value for origin in in_force.values())
+    told = ", ".join(f"{count} from {kind}" for kind, count in counts.most_common())
+    stage.narrator.say(f"What is set, and from where: {told}. Numbers and switches that somebody chose:")
+    chosen = [
+        (name, _shown(catalog, name, observation.settings[name].value), _place(origin))
+        for name, origin in sorted(in_force.items())
+        if origin.kind not in {OriginKind.DEFAULT, OriginKind.BUILD}
+        and catalog.get(name).kind in {Kind.BOOL, Kind.INTEGER, Kind.FLOAT, Kind.SIZE, Kind.DURATION}
+    ]
+    stage.narrator.table(("parameter", "value", "origin"), chosen[:_ROWS])
+    stage.report.sections["origins"] = dict(counts)
+
+
+def _tell_silence(stage: Stage) -> None:
+    """Ask for advice before there is any load: the honest answer is none."""
+    _, advice = stage.setpoint.advise(INSTANCE)
+    waits: dict[str, list[str]] = {}
+    for silence in advice.silent:
+        waits.setdefault(silence.waits_for, []).append(silence.code)
+    given = [f"{each.parameter} = {each.proposed}" for each in advice.recommendations]
+    head = f"Advice already: {', '.join(given)}." if given else "Advice: none yet."
+    stage.narrator.say(f"{head} {len(advice.silent)} rules wait for evidence:")
+    for reason, codes in waits.items():
+        stage.narrator.show(f"{' '.join(codes)}: {reason}")
+    stage.report.sections["first_advice"] = {
+        "settings": advice.settings(),
+        "waiting": {silence.code: silence.waits_for for silence in advice.silent},
+    }
+
+
+def _shown(catalog: Catalog, name: str, text: str | None) -> str:
+    return "-" if text is None else catalog.format(name, catalog.parse(name, text))
+
+
+def _place(origin: Origin) -> str:
+    """Name an origin with the bare name of its file."""
+    if not origin.file:
+        return str(origin)
+    return f"{origin.kind.value} {Path(origin.file).name}:{origin.line}"

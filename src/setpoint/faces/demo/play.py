@@ -1,0 +1,114 @@
+"""The play: all acts in order, and what is said at the end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from setpoint.faces.demo import changing, keeping, measurement, opening
+from setpoint.faces.demo.stage import open_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from setpoint.faces.demo.narration import Narrator
+    from setpoint.faces.demo.report import Report
+    from setpoint.faces.demo.stage import Options, Stage
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def play(options: Options, narrator: Narrator) -> Report:
+    """Play all acts; answer the report.
+
+    Whatever ends it early (an error, Ctrl-C, SIGTERM), no process is left behind, and no folder unless it
+    is to be kept.
+
+    Raises:
+        LabError: it cannot run here: no programs, no room, a server that does not start.
+        SetpointError: the library refused what the loop needs; the loop is broken.
+    """
+    narrator.say(_greeting(options))
+    with _ending_on_signals():
+        with open_stage(options, narrator) as stage:
+            opening.present_server(stage)
+            opening.load_data(stage)
+            first = opening.observe_first(stage)
+            baseline = stage.setpoint.history(limit=1)[0].id
+            auto_conf_before = stage.auto_conf.read_bytes()
+            advice, template = changing.advise(stage)
+            changing.change(stage, advice, template)
+            measurement.measure(stage, auto_conf_before)
+            keeping.meddle(stage)
+            keeping.revert(stage, baseline, auto_conf_before, first)
+            export = keeping.audit(stage)
+            report = stage.report
+            _tell_places(stage, export)
+        report.sections["seconds"] = narrator.elapsed_s
+        _tell_end(report, narrator)
+    return report
+
+
+def _greeting(options: Options) -> str:
+    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 35
+    return f"Setpoint's whole loop on a private PostgreSQL, nine acts, about {seconds / 60:.1f} minutes."
+
+
+def _tell_places(stage: Stage, export: Path) -> None:
+    narrator, options = stage.narrator, stage.options
+    narrator.act("Where everything lies, and what to try next")
+    places = {
+        "folder": stage.folder,
+        "store": stage.folder / "setpoint.db",
+        "server's data": stage.server.data_dir,
+        "server's log": stage.server.log_path,
+        "audit export": export,
+    }
+    narrator.table(("what", "where"), [(name, str(place)) for name, place in places.items()])
+    stage.report.sections["places"] = {name: str(place) for name, place in places.items()}
+    stage.report.sections["is_kept"] = options.is_kept
+    store = places["store"]
+    if options.is_kept:
+        narrator.say("Kept, with the server stopped. The store answers without it:")
+        for command in ("history", "show demo", "settings demo --origin", "audit verify"):
+            narrator.show(f"setpoint --store {store} {command}")
+    else:
+        narrator.say("All of it is removed now. To keep it and look around:")
+        narrator.show("setpoint demo --keep")
+    narrator.say("With a server of your own:")
+    for command in (
+        "setpoint init",
+        "setpoint instance add web-1 --engine postgresql --target 'host=... user=... dbname=postgres'",
+        "setpoint observe web-1",
+        "setpoint advise web-1",
+    ):
+        narrator.show(command)
+
+
+def _tell_end(report: Report, narrator: Narrator) -> None:
+    kept = sum(holds for _, holds in report.promises)
+    narrator.verdict(
+        f"{kept} of {len(report.promises)} promises kept, {narrator.elapsed_s:.0f} s. No process is left behind.",
+        holds=report.is_whole,
+    )
+
+
+@contextmanager
+def _ending_on_signals() -> Generator[None]:
+    """Let the signals that end a process unwind it instead, so that what it started is ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = {number: signal.signal(number, _unwind) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _unwind(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
