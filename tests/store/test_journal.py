@@ -6,7 +6,7 @@ import pytest
 
 from setpoint.errors import HeldError, InputError, NotFoundError
 from setpoint.store import Store
-from setpoint.store.journal import Apply, Owned
+from setpoint.store.records import Apply, Owned
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

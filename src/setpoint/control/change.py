@@ -29,7 +29,7 @@ from setpoint.errors import (
     SetpointError,
     StalePlanError,
 )
-from setpoint.store.journal import Apply, Owned
+from setpoint.store.records import Apply, Owned
 
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog

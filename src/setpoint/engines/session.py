@@ -10,17 +10,18 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
+from setpoint.catalog import Context
 from setpoint.config.drift import Drift, DriftClass, judge
 from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.engines.planner import fingerprint
+from setpoint.engines.planner import Begun, fingerprint, is_persisted, make_way_back
 from setpoint.errors import (
     ApplyError,
-    ConflictError,
+    HeldError,
     SetpointError,
     StalePlanError,
     UnavailableError,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation, ObservedSetting
     from setpoint.engines.plan import Request
     from setpoint.engines.port import Driver, Engine, Reply
@@ -50,7 +50,10 @@ class Journal(Protocol):
     """Where an apply writes what it is about to do. Both calls return only when the record is durable."""
 
     def intend(self, number: int, step: Step) -> None:
-        """Record that the step with this number (from 0) is about to be run."""
+        """Record that the step with this number (from 0) is about to be run.
+
+        A `SetpointError` raised here has everything taken back.
+        """
         ...
 
     def done(self, number: int) -> None:
@@ -116,13 +119,16 @@ class Application:
     now: Callable[[], datetime]
     holder: str
     restart: Callable[[], None] | None = None
+    _before: Observation | None = field(default=None, init=False)
+    """The instance as `check` found it; every way back ends there."""
+    _rescued: str = field(default="", init=False)
+    """What was done to the files of a server that did not start, in one sentence."""
 
-    def run(self) -> Verified:
-        """Apply the plan and verify it.
+    def check(self) -> Catalog:
+        """Take the instance's lock and make sure that the plan still fits; answer the live catalog.
 
-        Raises `HeldError` when somebody else is at it, `StalePlanError` when the instance moved, `ApplyError`
-        with the state it left the instance in, `UnreachableError` when the instance was lost and its state
-        cannot be told.
+        Raises `HeldError` when somebody else is at it, `StalePlanError` when the instance moved. Nothing is
+        touched and nothing recorded.
         """
         self.driver.lock(self.holder)
         before, catalog = self._observe()
@@ -131,6 +137,17 @@ class Application:
             raise StalePlanError(
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
             )
+        self._before = before
+        return catalog
+
+    def run(self) -> Verified:
+        """Apply the plan and verify it, after a `check` unless that was done.
+
+        Raises what `check` raises, `ApplyError` with the state it left the instance in, `UnreachableError`
+        when the instance was lost and its state cannot be told. Ctrl-C has everything taken back, too.
+        """
+        if self._before is None:
+            self.check()
         begun: list[int] = []
         try:
             for number, step in enumerate(self.plan.steps):
@@ -139,9 +156,9 @@ class Application:
                 begun.append(number)
                 self._take(number, step)
             was_restarted = any(self.plan.steps[number].kind is StepKind.RESTART for number in begun)
-            return self._wait_until_right(self.plan.steps, _judge_done, was_restarted=was_restarted)
-        except SetpointError as fault:
-            self._go_back(fault, begun, before)
+            return self._wait_until_right(was_restarted=was_restarted)
+        except (SetpointError, KeyboardInterrupt) as fault:
+            self._go_back(fault, begun)
             raise  # pragma: no cover - going back always raises
 
     def undo(self, numbers: Sequence[int]) -> Verified:
@@ -151,48 +168,48 @@ class Application:
         """
         self.driver.lock(self.holder)
         now, catalog = self._observe()
-        steps = [self.plan.steps[number] for number in numbers]
-        conflicts = [
-            step.parameter for step in steps if step.parameter and not _is_ours_or_prior(step, now, catalog)
-        ]
-        if conflicts:
-            message = f"somebody changed {', '.join(conflicts)} after the apply"
-            raise ConflictError(
-                message, where=self.plan.instance, next_step="look at `setpoint settings --origin`, then plan"
-            )
-        for number in sorted(numbers, reverse=True):
-            self.journal.intend(number, self.plan.steps[number])
-        self._undo_steps(numbers)
-        return self._wait_until_right(steps, _judge_undone, was_restarted=self.restart is not None)
+        begun = Begun(self.plan, tuple(numbers))
+        back = make_way_back([begun], now, catalog, revision=self.plan.revision, stood_before={})
+        return replace(self, plan=back).run()
 
     def _take(self, number: int, step: Step) -> None:
         self.journal.intend(number, step)
         if step.kind is StepKind.RESTART and self.restart is not None:
-            self._restart(self.restart)
+            self.restart()
+            self._reconnect(_RESTART_SECONDS)
         for request in step.do:
             self.driver.run(request)
         self.journal.done(number)
 
-    def _restart(self, restart: Callable[[], None]) -> None:
-        restart()
-        self.driver.reconnect(_RESTART_SECONDS)
-        self.driver.lock(self.holder)
+    def _reconnect(self, timeout_seconds: float) -> None:
+        """Connect anew and take the lock again.
+
+        A server can be slow to let go of the old connection's lock, and whoever takes it meanwhile finds
+        their plan stale and gives it back: so a held lock is tried again for a while.
+        """
+        self.driver.reconnect(timeout_seconds)
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            try:
+                self.driver.lock(self.holder)
+            except HeldError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
 
     def _observe(self) -> tuple[Observation, Catalog]:
         return observe(self.engine, self.driver, self.plan.instance, at=self.now())
 
-    def _wait_until_right(
-        self,
-        steps: Sequence[Step],
-        judge_step: Callable[[Step, Observation, Catalog], Drift],
-        *,
-        was_restarted: bool,
-    ) -> Verified:
+    def _wait_until_right(self, *, was_restarted: bool) -> Verified:
         """Read back until every step's parameter stands as it should, or the time to settle is over."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             observation, catalog = self._observe()
-            drifts = tuple(judge_step(step, observation, catalog) for step in steps if step.parameter)
+            drifts = tuple(
+                _judge_done(step, observation, catalog) for step in self.plan.steps if step.parameter
+            )
             wrong = [drift for drift in drifts if drift.drift_class is DriftClass.DRIFTED]
             if not wrong:
                 return Verified(drifts, was_restarted, observation, catalog)
@@ -202,119 +219,135 @@ class Application:
                 raise ApplyError(message, state="mixed", where=self.plan.instance)
             time.sleep(_POLL_SECONDS)
 
-    def _go_back(self, fault: SetpointError, begun: Sequence[int], before: Observation) -> None:
+    def _go_back(self, fault: SetpointError | KeyboardInterrupt, begun: Sequence[int]) -> None:
         """Undo what was begun and raise what happened with the state that resulted."""
-        where, trouble = self.plan.instance, fault.what
+        where = self.plan.instance
         try:
-            self._revive(begun, before)
+            self._revive(begun)
             self._undo_steps(begun)
-            after = self._settled_like(before)
+            is_back = self._is_settled()
         except UnreachableError as lost:
-            message = f"{trouble}; then the instance was lost while going back: {lost.what}"
+            message = f"{self._told(fault)}; then the instance was lost while going back: {lost.what}"
             raise UnreachableError(
                 message, where=where, next_step="its state is not known; plan again when it answers"
             ) from fault
         except SetpointError as second:
-            message = f"{trouble}; going back failed too: {second.what}"
+            message = f"{self._told(fault)}; going back failed too: {second.what}"
             raise ApplyError(
                 message, state="mixed", where=where, next_step=second.next_step or "plan again"
             ) from fault
-        if not after:
-            message = f"{trouble}; what stood before could not be read back"
+        if not is_back:
+            message = f"{self._told(fault)}; what stood before could not be read back"
             raise ApplyError(
                 message, state="mixed", where=where, next_step="plan again to see what differs"
             ) from fault
-        message = f"{trouble}; everything was taken back"
+        next_step = fault.next_step if isinstance(fault, SetpointError) else ""
+        message = f"{self._told(fault)}; everything was taken back"
         raise ApplyError(
-            message, state="old", where=where, next_step=fault.next_step or "the old state stands"
+            message, state="old", where=where, next_step=next_step or "the old state stands"
         ) from fault
 
-    def _revive(self, begun: Sequence[int], before: Observation) -> None:
+    def _told(self, fault: SetpointError | KeyboardInterrupt) -> str:
+        what = fault.what if isinstance(fault, SetpointError) else "interrupted"
+        return f"{what}; {self._rescued}" if self._rescued else what
+
+    def _revive(self, begun: Sequence[int]) -> None:
         """Make sure there is a connection; a server that did not start gets its old files back first."""
         try:
-            self.driver.reconnect(_SETTLE_SECONDS)
+            self._observe()
         except UnreachableError:
-            is_restart = any(self.plan.steps[number].kind is StepKind.RESTART for number in begun)
-            if not is_restart or self.restart is None:
-                raise
-            self.engine.rescue(self.plan, before.facts.data_directory)
-            self.restart()
-            self.driver.reconnect(_RESTART_SECONDS)
-        self.driver.lock(self.holder)
+            try:
+                self._reconnect(_SETTLE_SECONDS)
+            except UnreachableError:
+                self._rescue(begun)
+
+    def _rescue(self, begun: Sequence[int]) -> None:
+        is_restart = any(self.plan.steps[number].kind is StepKind.RESTART for number in begun)
+        if not is_restart or self.restart is None or self._before is None:
+            message = "it does not answer any more"
+            raise UnreachableError(message, where=self.plan.instance)
+        self._rescued = self.engine.rescue(self.plan, self._before.facts.data_directory)
+        self._restart_again(self.restart)
+
+    def _restart_again(self, restart: Callable[[], None]) -> None:
+        """Restart while going back; a command may fail and yet have restarted, so what counts is reading."""
+        seconds = _RESTART_SECONDS
+        try:
+            restart()
+        except UnavailableError:
+            seconds = _SETTLE_SECONDS
+        self._reconnect(seconds)
 
     def _undo_steps(self, numbers: Sequence[int]) -> None:
-        kinds = {self.plan.steps[number].kind for number in numbers}
-        for number in sorted(numbers, reverse=True):
-            step = self.plan.steps[number]
-            if step.kind in (StepKind.SET, StepKind.RESET):
-                for request in step.undo:
-                    self.driver.run(request)
-        if kinds & {StepKind.SET, StepKind.RESET}:
-            for step in self.plan.steps:
-                if step.kind is StepKind.RELOAD:
-                    for request in step.do:
-                        self.driver.run(request)
-        if StepKind.RESTART in kinds and self.restart is not None:
-            self._restart(self.restart)
+        steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
+        undoing = [step.undo for step in steps if step.parameter]
+        reloading = [step.do for step in self.plan.steps if step.kind is StepKind.RELOAD] if undoing else []
+        for requests in (*undoing, *reloading):
+            for request in requests:
+                self.driver.run(request)
+        is_restart = any(step.kind is StepKind.RESTART for step in steps)
+        if is_restart and self.restart is not None and self._runs_new_values():
+            self._restart_again(self.restart)
 
-    def _settled_like(self, before: Observation) -> bool:
+    def _runs_new_values(self) -> bool:
+        """Tell whether a restart made new values run."""
+        now, _ = self._observe()
+        names = [step.parameter for step in self.plan.steps if step.context is Context.RESTART]
+        before = self._before.settings if self._before is not None else {}
+        return any(_value(now.settings.get(name)) != _value(before.get(name)) for name in names)
+
+    def _is_settled(self) -> bool:
         """Wait until the instance reads as it did before; answer whether it does."""
         touched = [step.parameter for step in self.plan.steps if step.parameter]
+        before = self._before.settings if self._before is not None else {}
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
-            after, _ = self._observe()
-            if all(_same_state(before.settings.get(name), after.settings.get(name)) for name in touched):
+            now, catalog = self._observe()
+            after = now.settings
+            if all(_same_state(name, before.get(name), after.get(name), catalog) for name in touched):
                 return True
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_SECONDS)
 
 
-def _same_state(before: ObservedSetting | None, after: ObservedSetting | None) -> bool:
+def _value(observed: ObservedSetting | None) -> str | None:
+    return observed.value if observed is not None else None
+
+
+def _same_state(
+    name: str, before: ObservedSetting | None, after: ObservedSetting | None, catalog: Catalog
+) -> bool:
     if before is None or after is None:
         return before is after
-    return (before.value, before.pending) == (after.value, after.pending)
+    entry = before.persisted.text if before.persisted is not None else None
+    is_entry_back = is_persisted(name, entry, after, catalog)
+    return is_entry_back and (before.value, before.pending) == (after.value, after.pending)
 
 
 def _judge_done(step: Step, observation: Observation, catalog: Catalog) -> Drift:
     """Judge a step that was done: its text stands, or for a reset no persisted entry does."""
+    observed = observation.settings.get(step.parameter)
     if step.text is None:
-        return _judge_persisted(step.parameter, None, observation, catalog)
-    drift = judge(step.parameter, step.text, observation.settings.get(step.parameter), catalog)
+        return _judge_reset(step.parameter, observed, catalog)
+    drift = judge(step.parameter, step.text, observed, catalog)
     if drift.drift_class is DriftClass.SHADOWED and drift.is_deviation:
         return msgspec.structs.replace(drift, drift_class=DriftClass.DRIFTED)
     return drift
 
 
-def _judge_undone(step: Step, observation: Observation, catalog: Catalog) -> Drift:
-    """Judge a step that was taken back: the persisted entry is again what it was before."""
-    return _judge_persisted(
-        step.parameter, step.prior.persisted if step.prior else None, observation, catalog
-    )
-
-
-def _judge_persisted(name: str, wanted: SettingText, observation: Observation, catalog: Catalog) -> Drift:
-    observed = observation.settings.get(name)
-    is_right = _is_persisted(name, wanted, observed, catalog)
+def _judge_reset(name: str, observed: ObservedSetting | None, catalog: Catalog) -> Drift:
+    drift_class, explanation = DriftClass.IN_SYNC, ""
+    if not is_persisted(name, None, observed, catalog):
+        drift_class, explanation = DriftClass.DRIFTED, "has a persisted entry still"
+    elif observed is not None and observed.pending is not None:
+        drift_class, explanation = DriftClass.PENDING_RESTART, observed.pending_reason
     return Drift(
         parameter=name,
-        drift_class=DriftClass.IN_SYNC if is_right else DriftClass.DRIFTED,
-        desired=wanted,
-        observed=observed.value if observed else None,
-        origin=observed.in_force if observed else None,
-        explanation="" if is_right else "has another persisted entry",
-        is_deviation=not is_right,
+        drift_class=drift_class,
+        desired=None,
+        observed=_value(observed),
+        origin=observed.in_force if observed is not None else None,
+        explanation=explanation,
+        is_deviation=drift_class is not DriftClass.IN_SYNC,
     )
-
-
-def _is_persisted(name: str, text: SettingText, observed: ObservedSetting | None, catalog: Catalog) -> bool:
-    persisted = observed.persisted if observed is not None else None
-    if persisted is None or persisted.text is None or text is None:
-        return persisted is None and text is None
-    return catalog.is_same(name, persisted.text, text)
-
-
-def _is_ours_or_prior(step: Step, observation: Observation, catalog: Catalog) -> bool:
-    observed = observation.settings.get(step.parameter)
-    prior = step.prior.persisted if step.prior else None
-    return any(_is_persisted(step.parameter, text, observed, catalog) for text in (step.text, prior))

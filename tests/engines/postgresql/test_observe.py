@@ -10,6 +10,7 @@ from setpoint.config.observation import OriginKind
 from setpoint.engines.port import Reply
 from setpoint.engines.postgresql import ENGINE
 from setpoint.engines.postgresql.observe.origins import CHANGED_SINCE, NOT_READABLE, read_command_line
+from setpoint.engines.postgresql.observe.parameters import in_base_units
 from setpoint.errors import UnavailableError
 
 FROM_FILE = {"source": "configuration file", "sourcefile": CONF, "sourceline": 1}
@@ -361,3 +362,20 @@ def test_special_characters_survive_the_envelope():
 def test_two_readings_are_equal():
     first = ENGINE.read("pg", reply(), at=AT, version=Version.parse("18"))[0]
     assert first == ENGINE.read("pg", reply(), at=AT, version=Version.parse("18"))[0]
+
+
+def test_base_units_are_written_as_the_view_shows_them():
+    _, catalog = observe()
+    shown = {
+        "work_mem": ("1MB", "1024"),
+        "jit": ("of", "off"),
+        "wal_compression": ("yes", "pglz"),
+        "random_page_cost": ("2.0", "2"),
+        "vacuum_cost_delay": ("1500us", "1.5"),
+        "log_file_mode": ("0640", "0640"),
+        "search_path": ("a, b", "a, b"),
+        "max_connections": ("junk", "junk"),
+    }
+    for name, (text, expected) in shown.items():
+        assert in_base_units(catalog.get(name), text) == expected
+    assert in_base_units(catalog.get("jit"), None) is None

@@ -106,9 +106,11 @@ def test_a_server_started_with_every_default_written_out_runs_the_defaults(start
         name, _, text = line.partition(" = ")
         setting = observation.settings[name]
         written = [o.text for o in setting.origins if o.file.endswith("/postgresql.conf")]
-        assert live.is_same(name, written[-1], text[1:-1].replace("''", "'").replace("\\\\", "\\")), name
+        assert live.is_same(name, written[-1] or "", text[1:-1].replace("''", "'").replace("\\\\", "\\")), (
+            name
+        )
         if name.lower() not in knowledge.NORMALISED:
-            assert live.is_same(name, setting.value, written[-1]), name
+            assert live.is_same(name, setting.value or "", written[-1] or ""), name
 
 
 def test_the_server_agrees_on_every_bound(start_postgresql, major):
@@ -213,13 +215,13 @@ def test_texts_mean_what_the_server_reads(postgresql_each, name, texts):
             except InputError:
                 ours = None
             try:
-                connection.execute(f"SET {name} = {quote_literal(text)}")
-                row = connection.execute("SELECT setting FROM pg_settings WHERE name = %s", [name]).fetchone()
+                connection.execute(f"SET {name} = {quote_literal(text)}".encode())
+                [row] = connection.execute("SELECT setting FROM pg_settings WHERE name = %s", [name])
                 theirs = parameter.parse(row[0], ENGINE.grammar)
             except psycopg.errors.InvalidParameterValue:
                 theirs = None
-            assert (ours is None) == (theirs is None), (text, ours, theirs)
-            assert ours is None or parameter.is_same(ours, theirs), (text, ours, theirs)
+            is_same = ours is None if theirs is None else ours is not None and parameter.is_same(ours, theirs)
+            assert is_same, (text, ours, theirs)
 
 
 def test_what_the_view_hides_comes_from_the_binarys_listing(start_postgresql, major):

@@ -36,7 +36,7 @@ class TestPostgresql(EngineConformance):
             statement = (
                 f"ALTER SYSTEM RESET {name}" if text is None else f"ALTER SYSTEM SET {name} = '{text}'"
             )
-            connection.execute(statement)
+            connection.execute(statement.encode())
             loaded = connection.execute("SELECT pg_conf_load_time()").fetchone()
             connection.execute("SELECT pg_reload_conf()")
             while connection.execute("SELECT pg_conf_load_time()").fetchone() == loaded:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from setpoint.engines import session
 from setpoint.engines.plan import Request
@@ -49,8 +50,8 @@ def mute():
 @pytest.fixture
 def relay(postgresql):
     """A relay to the server that can stop passing on what the server says."""
-    info = psycopg.conninfo.conninfo_to_dict(postgresql.dsn)
-    host, port = info["host"], int(info["port"])
+    info = conninfo_to_dict(postgresql.dsn)
+    host, port = str(info["host"]), int(info["port"] or 0)
     is_mute = threading.Event()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -148,7 +149,7 @@ def test_a_closed_connection_says_so(driver):
 def test_a_connection_cut_in_the_middle_is_unreachable(postgresql, driver):
     pid = driver.run(Request(text="SELECT pg_backend_pid()")).rows[0][0]
     with psycopg.connect(postgresql.dsn, autocommit=True) as connection:
-        connection.execute(f"SELECT pg_terminate_backend({pid})")
+        connection.execute("SELECT pg_terminate_backend(%s)", [pid])
     with pytest.raises(UnreachableError):
         driver.run(Request(text="SELECT pg_sleep(3)"))
     driver.reconnect(5)

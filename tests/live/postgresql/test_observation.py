@@ -87,7 +87,7 @@ def test_overrides_of_the_login_are_never_the_instances_value(server):
         (OriginKind.ROLE_IN_DATABASE, "role app in database postgres", "64MB"),
     ]
     assert observation.settings["statement_timeout"].value == "0"
-    assert catalog.is_same("TimeZone", observation.settings["TimeZone"].value, "Etc/UTC")
+    assert catalog.is_same("TimeZone", observation.settings["TimeZone"].value or "", "Etc/UTC")
     assert judge("work_mem", "8MB", setting, catalog).drift_class is DriftClass.SHADOWED
 
     blind, _ = look(server.dsn_for(user="plain"))
@@ -230,7 +230,8 @@ def test_lists_are_split_and_kept(server):
     )
     reload(server)
     observation, catalog = look(server.dsn)
-    assert catalog.parse("search_path", observation.settings["search_path"].value) == ("a b", "C", "$user")
+    shown = observation.settings["search_path"].value or ""
+    assert catalog.parse("search_path", shown) == ("a b", "C", "$user")
     assert not ENGINE.steps({"search_path": ("a b", "C", "$user")}, (), observation, catalog, {}).steps
     assert not ENGINE.steps({"search_path": '"a b", C, $user'}, (), observation, catalog, {}).steps
 

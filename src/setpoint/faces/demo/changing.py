@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from setpoint.config.configuration import TemplateUse
 from setpoint.engines.plan import StepKind
 from setpoint.faces.demo.stage import INSTANCE
-from setpoint.faces.demo.wording import amount, size, text_of
+from setpoint.faces.demo.wording import amount, count, size, text_of
 
 if TYPE_CHECKING:
     from setpoint.control.change import Planned
@@ -94,7 +94,7 @@ def tell_plan(stage: Stage, planned: Planned) -> None:
     narrator.say(f"Plan {plan.hash[:12]}:")
     steps = [step for step in plan.steps if step.parameter]
     rows = [
-        (step.parameter, _now(planned, step), _then(step), step.context.value if step.context else "", _why(step))
+        (step.parameter, _now(planned, step), _then(step), _effect(step), step.reason)
         for step in steps
     ]
     narrator.table(("parameter", "now", "then", "takes effect", "because"), rows, "lrr")
@@ -106,12 +106,12 @@ def tell_plan(stage: Stage, planned: Planned) -> None:
 
 def promise_verified(stage: Stage, deed: str, plan: Plan, verified: Verified, seconds: float) -> None:
     """Promise that everything a plan touched reads back as it should."""
-    right = [drift.parameter for drift in verified.drifts if not drift.is_deviation]
-    restart = " after one restart" if verified.was_restarted else ""
+    wrong = [drift.parameter for drift in verified.drifts if drift.is_deviation]
+    how = "with one restart" if verified.was_restarted else "without a restart"
+    outcome = f"wrong: {', '.join(wrong)}" if wrong else "every one reads back as planned"
     stage.report.promise(
-        f"{deed} in {seconds:.1f} s and read back{restart}: {len(plan.expected)} parameters changed, "
-        f"{len(right)} of {len(verified.drifts)} managed ones are as desired",
-        holds=len(right) == len(verified.drifts) and bool(plan.restarts) <= verified.was_restarted,
+        f"{deed} in {seconds:.1f} s {how}: {count(len(plan.expected), 'parameter')}, {outcome}",
+        holds=not wrong and bool(plan.restarts) <= verified.was_restarted,
     )
 
 
@@ -136,18 +136,15 @@ def _tell_chain(stage: Stage, planned: Planned, advice: Advice) -> None:
 
 
 def _tell_left_out(stage: Stage, planned: Planned) -> None:
-    filled = planned.desired.filled
+    filled, budget = planned.desired.filled, planned.budget
     if filled is None:
         return
     unsaid = [each.parameter for each in filled.left_out if "not known" in each.why or "unknown" in each.why]
     if unsaid:
         stage.narrator.say(f"Left alone, because a fact it rests on is not known: {', '.join(unsaid)}.")
-    total, available = filled.verdict.total, filled.verdict.available
-    if total is not None and available is not None:
+    if budget.total is not None and budget.available is not None:
         stage.narrator.say(
-            f"Memory if everything is used at once: {size(total)} of {size(available)}, so it fits."
-            if total <= available
-            else f"Memory if everything is used at once: {size(total)}, more than {size(available)}."
+            f"Memory, if everything is used at once: {size(budget.total)} of {size(budget.available)}."
         )
 
 
@@ -163,5 +160,5 @@ def _then(step: Step) -> str:
     return "(reset)" if step.kind is StepKind.RESET or step.text is None else text_of(step.text)
 
 
-def _why(step: Step) -> str:
-    return step.reason
+def _effect(step: Step) -> str:
+    return step.context.value if step.context is not None else "-"

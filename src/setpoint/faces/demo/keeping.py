@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setpoint.control.records import prove_export
 from setpoint.errors import LabError
 from setpoint.faces.demo.changing import promise_verified, tell_plan
 from setpoint.faces.demo.stage import INSTANCE
-from setpoint.faces.demo.wording import text_of
+from setpoint.faces.demo.wording import count, text_of
 
 if TYPE_CHECKING:
     from setpoint.config.drift import Drift
@@ -68,7 +69,7 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
     revision, edits = setpoint.revert(baseline, reason="the demonstration ends as it began")
     narrator.say(
         f"Revision {revision.short_id} makes the configuration of {baseline[:12]} the head again: "
-        f"{len(edits)} edits. Nothing is erased; the history has {len(setpoint.history())} revisions."
+        f"{count(len(edits), 'edit')}. Nothing is erased; the history has {len(setpoint.history())} revisions."
     )
     planned = setpoint.plan(INSTANCE)
     tell_plan(stage, planned)
@@ -107,18 +108,28 @@ def audit(stage: Stage) -> Path:
         for revision in reversed(setpoint.history())
     ]
     narrator.table(("revision", "UTC", "who", "why"), rows)
-    found = setpoint.context.store.audit.verify()
-    head = found.head.hash[:12] if found.head else "-"
+    proof = setpoint.verify_audit()
     stage.report.promise(
-        f"audit chain of {found.rows} rows recomputed: {found.fault_count} faults; it ends in {head}",
-        holds=found.is_intact and found.rows > 0,
+        f"audit chain recomputed: {proof.rows} rows and {proof.revisions} revisions, {proof.fault_count} faults; "
+        f"it ends in {proof.hash[:12]}",
+        holds=proof.is_intact and proof.rows > 0,
     )
     export = stage.folder / "audit.jsonl"
-    export.write_text("".join(f"{line}\n" for line in setpoint.audit_lines()), encoding="utf-8")
+    lines = list(setpoint.audit_lines())
+    export.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    tampered = [line.replace(SOMEBODYS_PARAMETER, "max_wal_size") for line in lines]
+    is_alone = prove_export(lines, noted=(proof.seq, proof.hash)).is_intact
+    faults = prove_export(tampered, noted=(proof.seq, proof.hash)).fault_count
+    stage.report.promise(
+        f"the export verifies without the store; with one word changed in a copy, {count(faults, 'fault')} are found",
+        holds=is_alone and faults > 0,
+    )
     stage.report.sections["audit"] = {
-        "rows": found.rows,
-        "faults": found.fault_count,
-        "head": found.head.hash if found.head else None,
+        "rows": proof.rows,
+        "faults": proof.fault_count,
+        "seq": proof.seq,
+        "hash": proof.hash,
+        "faults_when_tampered": faults,
     }
     return export
 

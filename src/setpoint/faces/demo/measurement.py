@@ -45,12 +45,12 @@ class Figure:
 
 
 FIGURES = (
-    Figure("tps", "throughput, per s", lambda t: t.load.tps, 0, is_more_better=True, is_counter=False),
+    Figure("tps", "transactions / s", lambda t: t.load.tps, 0, is_more_better=True, is_counter=False),
     Figure("latency_mean_ms", "latency, mean ms", lambda t: t.load.latency_mean_ms, 2, is_counter=False),
     Figure("latency_p95_ms", "latency, p95 ms", lambda t: t.load.latency_p95_ms or 0.0, 2, is_counter=False),
-    Figure("blocks_read", "blocks read / transaction", lambda t: t.per_transaction.blocks_read, 3),
-    Figure("wal_bytes", "WAL bytes / transaction", lambda t: t.per_transaction.wal_bytes, 0),
-    Figure("temp_bytes", "temp bytes / transaction", lambda t: t.per_transaction.temp_bytes, 0),
+    Figure("blocks_read", "blocks read / trans.", lambda t: t.per_transaction.blocks_read, 3),
+    Figure("wal_bytes", "WAL bytes / trans.", lambda t: t.per_transaction.wal_bytes, 0),
+    Figure("temp_bytes", "temp bytes / trans.", lambda t: t.per_transaction.temp_bytes, 0),
 )
 
 
@@ -138,9 +138,12 @@ def _tell(
     is_disturbed: bool,
 ) -> None:
     narrator = stage.narrator
-    head = ("median of trials", "before", "after", "change", "95 % interval", "CV", "smallest shown", "verdict")
+    head = ("median", "before", "after", "change", "95 % interval", "CV", "detects", "verdict")
     rows = [_row(figure, contrasts[figure.key], is_disturbed=is_disturbed) for figure in FIGURES]
     narrator.table(head, rows, "lrrrrrr")
+    narrator.say(
+        "CV: scatter of the trials before and after. Detects: the smallest change they could have told from none."
+    )
     for figure in (FIGURES[0], FIGURES[3]):
         contrast = contrasts[figure.key]
         narrator.say(f"{figure.label}:")
@@ -170,8 +173,14 @@ def _row(figure: Figure, contrast: Contrast, *, is_disturbed: bool) -> tuple[str
         interval(contrast.low, contrast.high) if is_relative else "-",
         f"{share(a.cv)} / {share(b.cv)}" if is_relative else "-",
         share(contrast.smallest_detectable) if is_relative else "-",
-        ("none at all" if not a.median and not b.median else contrast.verdict) if is_judged else "not judged",
+        _verdict_words(contrast) if is_judged else "not judged",
     )
+
+
+def _verdict_words(contrast: Contrast) -> str:
+    if not contrast.a.median and not contrast.b.median:
+        return "none at all"
+    return "not shown" if contrast.verdict == "no difference shown" else contrast.verdict
 
 
 def _judgement(tps: Contrast, *, is_disturbed: bool) -> str:

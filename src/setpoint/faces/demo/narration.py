@@ -53,6 +53,10 @@ class Narrator:
         rule = self._rule * max(2, self._width - len(head) - len(clock))
         self._write(f"\n{self._paint(head, _BOLD)}{self._paint(rule + clock, _DIM)}")
 
+    def heading(self, title: str) -> None:
+        """Begin what is no act."""
+        self._write(f"\n    {self._paint(title, _BOLD)}")
+
     def say(self, text: str) -> None:
         """Tell something, wrapped."""
         self._write(textwrap.fill(text, self._width, initial_indent=_INDENT, subsequent_indent=_INDENT))

@@ -151,14 +151,12 @@ def _tell_origins(stage: Stage, observation: Observation, catalog: Catalog) -> N
 def _tell_silence(stage: Stage) -> None:
     """Ask for advice before there is any load: the honest answer is none."""
     _, advice = stage.setpoint.advise(INSTANCE)
-    waits: dict[str, list[str]] = {}
-    for silence in advice.silent:
-        waits.setdefault(silence.waits_for, []).append(silence.code)
+    waits = Counter(silence.waits_for for silence in advice.silent)
     given = [f"{each.parameter} = {each.proposed}" for each in advice.recommendations]
     head = f"Advice already: {', '.join(given)}." if given else "Advice: none yet."
     stage.narrator.say(f"{head} {len(advice.silent)} rules wait for evidence:")
-    for reason, codes in waits.items():
-        stage.narrator.show(f"{' '.join(codes)}: {reason}")
+    for reason, rules in waits.most_common():
+        stage.narrator.show(f"{rules:>2} for {reason}")
     stage.report.sections["first_advice"] = {
         "settings": advice.settings(),
         "waiting": {silence.code: silence.waits_for for silence in advice.silent},

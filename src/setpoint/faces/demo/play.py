@@ -59,7 +59,7 @@ def _greeting(options: Options) -> str:
 
 def _tell_places(stage: Stage, export: Path) -> None:
     narrator, options = stage.narrator, stage.options
-    narrator.act("Where everything lies, and what to try next")
+    narrator.heading("Where everything lies, and what to try next")
     places = {
         "folder": stage.folder,
         "store": stage.folder / "setpoint.db",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,9 +46,9 @@ class Options:
     """How large and how long: pgbench's scale, and seconds of load for evidence and for each trial."""
 
     scale: int = 30
-    trial_seconds: float = 8.0
+    trial_seconds: int = 8
     pairs: int = 4
-    evidence_seconds: float = 32.0
+    evidence_seconds: int = 32
     clients: int = 8
     is_kept: bool = False
 
@@ -56,6 +56,10 @@ class Options:
     def disk_bytes(self) -> int:
         """The room it takes at most: the data and its twin, each with its write-ahead log."""
         return 2 * (self.scale * _SCALE_BYTES + _WAL_BYTES)
+
+
+QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5)
+"""Half a minute: the whole loop, with loads too short for advice or for a judgement."""
 
 
 @dataclass
@@ -70,7 +74,6 @@ class Stage:
     server: PrivatePostgres
     privileges: Privileges
     setpoint: Setpoint
-    _exits: ExitStack = field(default_factory=ExitStack)
 
     @property
     def auto_conf(self) -> Path:

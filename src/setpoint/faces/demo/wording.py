@@ -5,6 +5,7 @@ from __future__ import annotations
 _STEP = 1024
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _ONE_DIGIT_BELOW = 10
+_TENFOLD = 10
 
 
 def size(amount_bytes: float) -> str:
@@ -27,8 +28,15 @@ def change(part: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Write the two ends of an interval of relative changes."""
-    return "-" if low is None or high is None else f"{low:+.1%} to {high:+.1%}".replace("%", " %")
+    """Write the two ends of an interval of relative changes; one beyond tenfold says nothing."""
+    if low is None or high is None or high > _TENFOLD:
+        return "-"
+    return f"{low:+.0%} to {high:+.0%}".replace("%", " %")
+
+
+def count(number: int, noun: str) -> str:
+    """Write a count with its noun: ``1 edit``, ``3 edits``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def amount(number: float, digits: int) -> str:
