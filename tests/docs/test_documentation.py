@@ -25,20 +25,27 @@ INLINE = re.compile(r"`(setpoint [^`]+)`")
 SHELL_WORDS = frozenset({"|", ">", "&&", ";"})
 
 VOCABULARY = """
-    instance, fleet, group, role, facts, parameter, setting, context, pending restart, restart debt, layer, origin,
-    managed, unmanaged, desired, observed, revision, diff, drift, in sync, drifted, normalised, shadowed, unknown,
-    stale, template, profile, workload, regime, baseline, lock, limit, guardrail, verdict, approval, waiver, change,
-    plan, step, wave, canary, override, finding, recommendation, prediction, ledger, knob
+    instance, fleet, group, role, facts, parameter, setting, context, pending restart, restart debt, layer,
+    origin, managed, unmanaged, desired, observed, revision, diff, drift, in sync, drifted, normalised,
+    shadowed, unknown, stale, template, profile, workload, regime, baseline, lock, limit, guardrail, verdict,
+    approval, waiver, change, plan, step, wave, canary, override, finding, recommendation, prediction, ledger,
+    knob
 """
 """The words that have one meaning each."""
 
 
-@cache
-def pages() -> dict[str, str]:
-    """Every page by its path below the root, expanded."""
+def sources() -> dict[str, str]:
+    """Every page as written, by its path below the root."""
     found = [path for path in DOCS.rglob("*.md") if "_build" not in path.parts]
-    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [*found, ROOT / "CONTRIBUTING.md"]}
-    return {name: expand(text) for name, text in texts.items()}
+    return {
+        str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [*found, ROOT / "CONTRIBUTING.md"]
+    }
+
+
+@cache
+def read(name: str) -> str:
+    """A page with its generated parts."""
+    return expand((ROOT / name).read_text("utf-8"))
 
 
 @cache
@@ -49,10 +56,7 @@ def entries() -> dict[str, commands.Entry]:
 def typed() -> list[tuple[str, str]]:
     """Every `setpoint` command that a page shows, with the page."""
     found: list[tuple[str, str]] = []
-    for path in [*DOCS.rglob("*.md"), ROOT / "CONTRIBUTING.md"]:
-        if "_build" in path.parts:
-            continue
-        name, text = str(path.relative_to(ROOT)), path.read_text("utf-8")
+    for name, text in sources().items():
         for language, body in BLOCK.findall(text):
             lines = [line.strip() for line in body.splitlines()]
             if language == "console":
@@ -81,13 +85,15 @@ def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
 
 class TestCompleteness:
     def test_every_command_has_its_section(self):
-        page = pages()["docs/reference/commands.md"]
-        missing = [name for name in entries() if not re.search(rf"^##+ {re.escape(name)}$", page, re.MULTILINE)]
+        page = read("docs/reference/commands.md")
+        missing = [
+            name for name in entries() if not re.search(rf"^##+ {re.escape(name)}$", page, re.MULTILINE)
+        ]
         assert len(entries()) > 20
         assert not missing
 
     def test_every_option_is_explained(self):
-        page = pages()["docs/reference/commands.md"]
+        page = read("docs/reference/commands.md")
         options = {word for entry in entries().values() for option in entry.options for word in option.opts}
         assert sorted(word for word in options if f"`{word}" not in page and f", {word}" not in page) == []
         assert [
@@ -98,7 +104,7 @@ class TestCompleteness:
         ] == []
 
     def test_every_exported_name_is_in_the_library_reference(self):
-        page = pages()["docs/reference/library.md"]
+        page = read("docs/reference/library.md")
         documented = set(re.findall(r"^\.\. auto(?:class|function|data|module):: (\S+)$", page, re.MULTILINE))
         reexported = set(re.findall(r"^\*(\w+)\* is documented above", page, re.MULTILINE))
         names = rooms.public_names()
@@ -106,17 +112,17 @@ class TestCompleteness:
         assert [n for n in names if n not in documented and n.rpartition(".")[2] not in reexported] == []
 
     def test_every_module_of_the_rooms_is_in_the_library_reference(self):
-        page = pages()["docs/reference/library.md"]
+        page = read("docs/reference/library.md")
         modules = [module.__name__ for room in rooms.find_rooms() for module in (room.module, *room.inside)]
         assert [name for name in modules if f".. automodule:: {name}\n" not in page] == []
 
     def test_no_name_is_documented_twice(self):
-        page = pages()["docs/reference/library.md"]
+        page = read("docs/reference/library.md")
         documented = re.findall(r"^\.\. auto(?:class|function|data):: (\S+)$", page, re.MULTILINE)
         assert len(documented) == len(set(documented))
 
     def test_every_rule_has_its_section_with_its_own_words(self):
-        page = pages()["docs/reference/rules.md"]
+        page = read("docs/reference/rules.md")
         rules = [rule for name in engine_names() for rule in get_engine(name).rules()]
         assert len(rules) >= 10
         for rule in rules:
@@ -124,7 +130,7 @@ class TestCompleteness:
             assert rule.documentation.split()[0] in page.partition(f"### {rule.code}: ")[2][:300]
 
     def test_every_template_and_every_setting_of_it_is_shown(self):
-        page = pages()["docs/reference/templates.md"]
+        page = read("docs/reference/templates.md")
         for name in engine_names():
             for source, text in template_texts(get_engine(name)):
                 template = read_template(text, source)
@@ -132,21 +138,21 @@ class TestCompleteness:
                 assert [s.parameter for s in template.settings if f"`{s.parameter}`" not in section] == []
 
     def test_every_shipped_catalog_has_a_row(self):
-        page = pages()["docs/reference/parameters.md"]
+        page = read("docs/reference/parameters.md")
         for name in engine_names():
             for version in shipped_versions(get_engine(name)):
                 assert re.search(rf"^\| {re.escape(version)} \| {re.escape(version)}", page, re.MULTILINE)
 
     @pytest.mark.parametrize("word", [word.strip() for word in VOCABULARY.split(",")])
     def test_every_word_of_the_vocabulary_has_its_one_meaning(self, word):
-        glossary = pages()["docs/glossary.md"]
+        glossary = read("docs/glossary.md")
         assert re.findall(rf"^{re.escape(word)}$", glossary, re.MULTILINE) == [word]
 
     def test_every_drift_class_is_in_glossary_and_explanation(self):
         from setpoint.config.drift import DriftClass
 
         for page in ("docs/glossary.md", "docs/explanation/drift.md"):
-            lines = pages()[page].splitlines()
+            lines = read(page).splitlines()
             assert [each.value for each in DriftClass if each.value not in lines] == []
 
 
@@ -178,7 +184,7 @@ class TestTruth:
 
     def test_pages_load_nothing_from_elsewhere(self):
         pattern = re.compile(r"!\[[^\]]*\]\(https?:|<(?:script|img|link)\b")
-        assert [name for name, text in pages().items() if pattern.search(text)] == []
+        assert [name for name, text in sources().items() if pattern.search(text)] == []
 
     def test_pictures_follow_no_link_and_name_themselves(self):
         for path in (DOCS / "pictures").glob("*.svg"):
@@ -188,7 +194,7 @@ class TestTruth:
             assert "<desc" in text
 
     def test_python_in_pages_compiles(self):
-        for name, text in pages().items():
+        for name, text in sources().items():
             for language, body in BLOCK.findall(text):
                 if language == "python":
                     compile(body, name, "exec")

@@ -1,7 +1,7 @@
-"""Parts of the pages that follow from the code: commands, parameters, rules, templates, errors, rooms, changes.
+"""Parts of the pages that follow from the code: commands, parameters, rules, templates and more.
 
-A line ``<!-- generated: NAME -->`` in a page is replaced by the Markdown that the part of that name makes. The
-parts need nothing but Setpoint itself, so the tests read the pages as Sphinx does, without Sphinx.
+A line ``<!-- generated: NAME -->`` in a page is replaced by the Markdown that the part of that name makes.
+The parts need nothing but Setpoint itself, so the tests read the pages as Sphinx does, without Sphinx.
 """
 
 from __future__ import annotations

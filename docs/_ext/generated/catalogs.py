@@ -1,8 +1,9 @@
-"""The parameter catalogs as shipped: one table per engine over its versions, what changed, every parameter."""
+"""The parameter catalogs as shipped: an engine's versions, what changed between them, every parameter."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from setpoint.catalog import Context
@@ -28,7 +29,7 @@ def write() -> str:
 
 def _section(engine: str, catalogs: list[Catalog]) -> str:
     parts = [f"## {engine}\n", _overview(catalogs)]
-    for older, newer in zip(catalogs, catalogs[1:], strict=False):
+    for older, newer in pairwise(catalogs):
         parts.append(f"### From {_family(older)} to {_family(newer)}\n\n{_changes(older, newer)}")
     parts.append(f"### Every parameter of {engine}\n\n{_parameters(catalogs)}")
     return "\n".join(parts)
@@ -39,7 +40,14 @@ def _family(catalog: Catalog) -> str:
 
 
 def _overview(catalogs: list[Catalog]) -> str:
-    head = ["version", "harvested from", "core", "with modules", *(context.value for context in Context), "evidence"]
+    head = [
+        "version",
+        "harvested from",
+        "core",
+        "with modules",
+        *(context.value for context in Context),
+        "evidence",
+    ]
     rows: list[list[str]] = []
     for catalog in catalogs:
         contexts = Counter(parameter.context for parameter in catalog.core)

@@ -12,7 +12,9 @@ def write() -> str:
     """Write the unreleased fragments by kind, and the changelog's releases below them."""
     sections = ["## Not released yet\n"]
     for kind in KINDS:
-        texts = [path.read_text("utf-8").strip() for path in sorted((ROOT / "changelog.d").glob(f"*.{kind}.md"))]
+        texts = [
+            path.read_text("utf-8").strip() for path in sorted((ROOT / "changelog.d").glob(f"*.{kind}.md"))
+        ]
         if texts:
             bullets = "\n".join("- " + text.replace("\n", "\n  ") for text in texts)
             sections.append(f"### {kind.capitalize()}\n\n{bullets}\n")

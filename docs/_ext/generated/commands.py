@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .markdown import cell, code, prose, table
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import click
 
 PROGRAM = "setpoint"
+AS_IT_IS = "\b\n"
+"""What begins a paragraph of help that is not to be wrapped."""
 
 
 class Entry(NamedTuple):
@@ -74,7 +77,9 @@ def _section(entry: Entry, shared: set[str]) -> str:
     anchor = "command-" + entry.name.replace(" ", "-")
     parts = [f"({anchor})=\n{level} {entry.name}\n", f"{_help(entry.command)}\n"]
     if not entry.is_group:
-        usage = " ".join([entry.name, "[OPTIONS]", *(_argument(each) for each in _arguments(entry.command))])
+        usage = " ".join(
+            [entry.name, "[OPTIONS]", *(each.make_metavar(_context()) for each in _arguments(entry.command))]
+        )
         parts.append(f"```text\n{usage}\n```\n")
     own = [option for option in entry.options if _spelling(option) not in shared]
     if own:
@@ -83,17 +88,17 @@ def _section(entry: Entry, shared: set[str]) -> str:
 
 
 def _help(command: click.Command) -> str:
-    text = (command.help or command.short_help or "").replace("\b\n", "").partition("\f")[0]
-    return prose("\n".join(line.strip() for line in text.splitlines()).strip())
+    """Write the help text; a paragraph that click leaves as it is becomes a block of code."""
+    text = cleandoc((command.help or command.short_help or "").partition("\f")[0])
+    paragraphs = [
+        f"```text\n{each.removeprefix(AS_IT_IS).strip()}\n```" if each.startswith(AS_IT_IS) else prose(each)
+        for each in text.split("\n\n")
+    ]
+    return "\n\n".join(paragraphs)
 
 
 def _arguments(command: click.Command) -> list[click.Parameter]:
     return [each for each in command.params if each.param_type_name == "argument"]
-
-
-def _argument(argument: click.Parameter) -> str:
-    word = argument.human_readable_name + ("..." if argument.nargs != 1 else "")
-    return word if argument.required else f"[{word}]"
 
 
 def _spelling(option: click.Parameter) -> str:
@@ -108,7 +113,8 @@ def _with_value(option: Any) -> str:
     """Write an option's spellings and what it takes."""
     if option.is_flag or option.count:
         return _spelling(option)
-    return f"{_spelling(option)} {option.make_metavar(_context())}"
+    more = "..." if option.multiple else ""
+    return f"{_spelling(option)} {option.make_metavar(_context())}{more}"
 
 
 def _context() -> click.Context:
@@ -123,6 +129,4 @@ def _meaning(option: Any) -> str:
         words.append(f"Environment: `{option.envvar}`.")
     if option.required:
         words.append("Required.")
-    if option.multiple:
-        words.append("May be given several times.")
     return " ".join(words)

@@ -15,7 +15,9 @@ _SPECIAL = re.compile(r"([\\*_<>\[\]$|~#])")
 def prose(text: str) -> str:
     """Escape a plain text; what stands in backticks is code, and blank lines part paragraphs."""
     pieces = _CODE.split(text)
-    return "".join(piece if number % 2 else _SPECIAL.sub(r"\\\1", piece) for number, piece in enumerate(pieces))
+    return "".join(
+        piece if number % 2 else _SPECIAL.sub(r"\\\1", piece) for number, piece in enumerate(pieces)
+    )
 
 
 def cell(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,13 +124,16 @@ def _defined_in(module: ModuleType) -> list[str]:
         name
         for name, thing in vars(module).items()
         if not name.startswith("_")
-        and (inspect.isclass(thing) or inspect.isfunction(inspect.unwrap(thing) if callable(thing) else thing))
+        and (
+            inspect.isclass(thing) or inspect.isfunction(inspect.unwrap(thing) if callable(thing) else thing)
+        )
         and thing.__module__ == module.__name__
     ]
 
 
 def _entry(module: str, name: str, thing: object) -> str:
     if inspect.isclass(thing):
-        return f".. autoclass:: {module}.{name}\n   :members:\n"
+        members = "   :members:\n" + ("   :undoc-members:\n" if issubclass(thing, Enum) else "")
+        return f".. autoclass:: {module}.{name}\n{members}"
     kind = "autofunction" if callable(thing) else "autodata"
     return f".. {kind}:: {module}.{name}\n" + ("   :no-value:\n" if kind == "autodata" else "")

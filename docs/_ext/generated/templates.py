@@ -28,7 +28,7 @@ def _section(template: Template) -> str:
     parts = [
         f"## {template.engine} {template}\n",
         f"{prose(template.description)}\n",
-        f"Made for {template.engine} {_versions(template.since, template.until)}; profile {template.profile}.\n",
+        f"For {template.engine} {_versions(template.since, template.until)}; profile {template.profile}.\n",
     ]
     if template.inputs:
         rows = [[code(i.name), i.type.value, code(i.default), cell(i.description)] for i in template.inputs]

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import msgspec
 
 from setpoint.config.budget import BudgetVerdict, judge, typed_values
 from setpoint.config.drift import Drift, classify
 from setpoint.control.desired import Desired, desired_of, running_texts
+from setpoint.control.logbook import Logbook, is_at_work, is_undo
 from setpoint.control.watch import catalog_of, last_seen, observe
+from setpoint.engines import session
 from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.engines.planner import make_plan
+from setpoint.engines.planner import Begun, builds_on, is_persisted, make_plan, make_way_back
 from setpoint.engines.port import Release
+from setpoint.engines.registry import get_engine
 from setpoint.engines.session import Application, Verified, run_restart_command
-from setpoint.errors import (
-    ApplyError,
-    InputError,
-    NotFoundError,
-    OverBudgetError,
-    RefusedError,
-    SetpointError,
-    StalePlanError,
-)
-from setpoint.store.records import Apply, Owned
+from setpoint.errors import InputError, NotFoundError, OverBudgetError, RefusedError, StalePlanError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Instance, SettingText
-    from setpoint.config.observation import Observation
+    from setpoint.config.configuration import Configuration, Instance, SettingText
+    from setpoint.config.observation import Observation, ObservedSetting
     from setpoint.control.context import Context
     from setpoint.engines.port import Driver
+    from setpoint.store.records import Apply, Owned
 
+_LOOK_BACK = 100
+"""How many applies to one instance are looked through for what can be taken back."""
 BeforeStep = Callable[[int, Step], None]
 STALE_AFTER = timedelta(hours=1)
 """How old an observation may be before drift calls itself stale."""
@@ -45,9 +41,11 @@ STALE_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with what it rests on, and the apply that a dead process left behind, if there is one.
+    """A plan with what it rests on, and the apply or undo that is not finished, if there is one.
 
-    `budget` weighs the memory that may be used once the plan is applied.
+    `budget` weighs the memory that may be used once the plan is applied. `unfinished_steps` are those that
+    were begun. `is_at_work` tells that the unfinished one's process is seen to live on this host; else it
+    died, or runs on another host.
     """
 
     plan: Plan
@@ -58,6 +56,16 @@ class Planned:
     unfinished: Apply | None
     unfinished_steps: tuple[Step, ...]
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody is seen to be at work on the instance."""
+        return self.unfinished is not None and is_at_work(self.unfinished)
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether what is not finished was taking something back."""
+        return self.unfinished is not None and is_undo(self.unfinished)
+
 
 def plan(context: Context, name: str) -> Planned:
     """Observe an instance and plan what takes it to its desired settings; the plan is kept by its hash."""
@@ -67,15 +75,19 @@ def plan(context: Context, name: str) -> Planned:
     observation, catalog = observe(context, name)
     base = revision.id if revision is not None else ""
     desired = desired_of(engine, configuration, observation, catalog, revision=base, at=context.now())
-    releases = [
-        Release(parameter=owned.parameter, ours=owned.ours, restore=owned.restore)
-        for owned in context.store.journal.owned(name)
-        if owned.parameter not in desired.resolved
-    ]
-    made = make_plan(engine, desired.resolved, observation, catalog, revision=base, releases=releases)
+    releases = tuple(_releases(context, desired, observation, catalog))
+    made = make_plan(
+        engine,
+        desired.resolved,
+        observation,
+        catalog,
+        revision=base,
+        releases=releases,
+        left=_left_open(context, name),
+    )
     budget, over_budget = _weigh(made, desired, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
-    context.store.plans.put(made.hash, name, base, msgspec.json.encode(made), context.actor, context.now())
+    _keep(context, made)
     unfinished = context.store.journal.unfinished(name)
     return Planned(made, desired, budget, observation, catalog, unfinished, _begun_steps(context, unfinished))
 
@@ -104,56 +116,51 @@ def apply(
     if (revision.id if revision is not None else "") != made.revision:
         message = "the configuration was changed after the plan was made"
         raise StalePlanError(message, where=made.instance, next_step="make a new plan and read it again")
-    if made.over_budget and not accept_risk:
+    if made.over_budget and not accept_risk.strip():
         raise OverBudgetError(
             made.over_budget, where=made.instance, next_step="accept the risk by name, or ask for less"
         )
     instance = configuration.instance(made.instance)
-    restart = _restarter(made.instance, instance) if may_restart and made.restarts else None
+    restart = _restarter(made, instance) if may_restart else None
+    let_go = _let_go(context, configuration, made)
+    _keep(context, made)
+    logbook = Logbook(context, made, before_step=before_step)
     with context.connected(made.instance, instance, is_read_only=False) as driver:
-        driver.lock(context.holder)
-        _settle_unfinished(context, made.instance)
-        journal = _begin(context, made, is_undo=False, before_step=before_step)
-        if made.over_budget:
-            detail = {"plan": made.hash, "over_budget": made.over_budget, "because": accept_risk}
-            context.store.audit.append(context.actor, "risk.accepted", made.instance, detail, context.now())
-        application = _application(context, driver, instance, made, journal, restart)
-        verified = journal.ended(application.run, "applied")
-    for parameter in made.released:
-        context.store.journal.disown(made.instance, parameter)
-    context.store.snapshots.put(verified.observation, verified.catalog.data)
-    return verified
+        application = _application(context, driver, made, logbook, restart)
+        return _carry_out(context, application, logbook, accept_risk, let_go)
 
 
 def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verified]:
-    """Take back the last apply to an instance, complete or interrupted; answer its plan and read-back.
+    """Take back the last apply to an instance, complete or cut short; answer the way back and its read-back.
 
-    Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed it since.
+    What was cut short before it goes back with it, so that the instance ends in a state it was wholly in
+    before. Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed
+    it since.
     """
-    last = context.store.journal.last(name)
-    if last is None or last.outcome == "undone" or last.step == 0 or last.state == "old":
-        raise RefusedError(
-            "there is no apply to take back", where=name, next_step="`setpoint history` shows what was done"
-        )
-    made = find_plan(context, last.plan_hash)
-    instance = context.head()[1].instance(name)
-    numbers = [
-        number
-        for number in range(last.step)
-        if made.steps[number].kind is not StepKind.RESTART or may_restart
-    ]
-    restart = _restarter(name, instance) if may_restart and made.restarts else None
+    revision, configuration = context.head()
+    instance = configuration.instance(name)
     with context.connected(name, instance, is_read_only=False) as driver:
         driver.lock(context.holder)
-        _settle_unfinished(context, name)
-        journal = _begin(context, made, is_undo=True)
-        application = _application(context, driver, instance, made, journal, restart)
-        verified = journal.ended(lambda: application.undo(numbers), "undone")
-    for step in made.steps:
-        if step.parameter and (step.prior is None or step.prior.persisted is None):
-            context.store.journal.disown(name, step.parameter)
-    context.store.snapshots.put(verified.observation, verified.catalog.data)
-    return made, verified
+        observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
+        begun = _to_take_back(context, name, catalog)
+        if not begun:
+            raise RefusedError(
+                "there is no apply to take back",
+                where=name,
+                next_step="`setpoint audit log` shows what was done",
+            )
+        back = make_way_back(
+            begun,
+            observation,
+            catalog,
+            revision=revision.id if revision is not None else "",
+            stood_before={owned.parameter: owned.restore for owned in context.store.journal.owned(name)},
+        )
+        _keep(context, back)
+        restart = _restarter(back, instance) if may_restart else None
+        logbook = Logbook(context, back, is_undo=True)
+        application = _application(context, driver, back, logbook, restart)
+        return back, _carry_out(context, application, logbook, "", back.released)
 
 
 def drift(
@@ -194,108 +201,109 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     return judged
 
 
-class _StoreJournal:
-    """The session's journal, kept in the store under one apply."""
-
-    def __init__(
-        self,
-        context: Context,
-        record: Apply,
-        made: Plan,
-        catalog: Catalog,
-        *,
-        is_undo: bool,
-        before_step: BeforeStep | None,
-    ) -> None:
-        self._context = context
-        self._record = record
-        self._plan = made
-        self._catalog = catalog
-        self._is_undo = is_undo
-        self._before_step = before_step
-        self._standing = {owned.parameter: owned.ours for owned in context.store.journal.owned(made.instance)}
-
-    def intend(self, number: int, step: Step) -> None:
-        """Record a step before it happens, and what of it will be ours."""
-        if self._before_step is not None:
-            self._before_step(number, step)
-        is_ours = step.kind is StepKind.SET and step.parameter not in self._plan.released
-        owned = self._owned(step) if step.parameter and (is_ours or self._is_undo) else None
-        detail = {"kind": step.kind.value, "is_undo": self._is_undo}
-        self._context.store.journal.intend(
-            self._record.id, number + 1, owned, at=self._context.now(), detail=detail
-        )
-
-    def done(self, number: int) -> None:
-        """Record that the step happened."""
-        self._context.store.journal.done(self._record.id, number + 1)
-
-    def ended(self, work: Callable[[], Verified], outcome: str) -> Verified:
-        """Do the work and record how it ended."""
-        journal, now = self._context.store.journal, self._context.now
-        try:
-            verified = work()
-        except ApplyError as fault:
-            state = "old" if fault.state == "old" else "mixed"
-            journal.finish(self._record.id, "failed", state, fault.what, at=now())
-            raise
-        except RefusedError as fault:
-            journal.finish(self._record.id, "failed", "old", fault.what, at=now())
-            raise
-        except SetpointError as fault:
-            journal.finish(self._record.id, "interrupted", "", fault.what, at=now())
-            raise
-        journal.finish(self._record.id, "undone" if outcome == "undone" else "applied", "new", at=now())
-        return verified
-
-    def _owned(self, step: Step) -> Owned | None:
-        prior = step.prior.persisted if step.prior is not None else None
-        ours, restore = (prior, step.text) if self._is_undo else (step.text, prior)
-        if ours is None:
-            return None
-        return Owned(
-            instance=self._plan.instance,
-            parameter=step.parameter,
-            ours=ours,
-            restore=self._as_we_wrote_it(step.parameter, restore),
-            running_before=step.prior.running if step.prior is not None else None,
-            apply_id=self._record.id,
-            at=self._context.now(),
-        )
-
-    def _as_we_wrote_it(self, parameter: str, found: SettingText) -> SettingText:
-        """Answer our own spelling of a text that is ours already, so that the first prior is kept."""
-        ours = self._standing.get(parameter)
-        if found is None or ours is None or not self._catalog.is_same(parameter, found, ours):
-            return found
-        return ours
+def _keep(context: Context, made: Plan) -> None:
+    """Keep a plan by its hash, so that whoever comes after a dead process can read what it was doing."""
+    body = msgspec.json.encode(made)
+    context.store.plans.put(made.hash, made.instance, made.revision, body, context.actor, context.now())
 
 
-def _begin(
-    context: Context, made: Plan, *, is_undo: bool, before_step: BeforeStep | None = None
-) -> _StoreJournal:
-    record = Apply(
-        id=uuid4().hex,
-        instance=made.instance,
-        plan_hash=made.hash,
-        revision=made.revision,
-        actor=context.actor,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        started_at=context.now(),
-        steps=len(made.steps),
+def _releases(
+    context: Context, desired: Desired, observation: Observation, catalog: Catalog
+) -> Iterator[Release]:
+    """Answer what is ours, is not asked for any more, and is not back yet at what stood before us."""
+    asked = {catalog.grammar.fold_name(name) for name in desired.resolved}
+    for owned in context.store.journal.owned(observation.instance):
+        name, observed = owned.parameter, observation.settings.get(owned.parameter)
+        if catalog.grammar.fold_name(name) in asked or is_persisted(name, owned.restore, observed, catalog):
+            continue
+        ours = _standing(context, owned, observed, catalog)
+        yield Release(parameter=name, ours=ours, restore=owned.restore)
+
+
+def _left_open(context: Context, name: str) -> tuple[Step, ...]:
+    """Answer what an apply began that was cut short, and its reload and restart if they were not done."""
+    record = next(_effective(context, name), None)
+    if record is None or record.state == "new":
+        return ()
+    steps = find_plan(context, record.plan_hash).steps
+    done = record.step if record.is_step_done else record.step - 1
+    return (
+        *(step for step in steps[: record.step] if step.parameter),
+        *(step for step in steps[done:] if not step.parameter),
     )
-    context.store.journal.begin(record)
-    _, catalog = last_seen(context, made.instance, context.head()[1].instance(made.instance))
-    return _StoreJournal(context, record, made, catalog, is_undo=is_undo, before_step=before_step)
 
 
-def _settle_unfinished(context: Context, name: str) -> None:
-    """Close the record of a dead process. We hold the instance, so nobody is at work on it any more."""
-    left = context.store.journal.unfinished(name)
-    if left is not None:
-        message = f"its process ended in step {left.step} of {left.steps}"
-        context.store.journal.finish(left.id, "interrupted", "", message, at=context.now())
+def _effective(context: Context, name: str) -> Iterator[Apply]:
+    """Answer the applies and undos that may have changed something, newest first."""
+    rows = context.store.audit.rows(subject=name, action="apply.begin", limit=_LOOK_BACK, newest_first=True)
+    for row in rows:
+        record = context.store.journal.get(row.detail["apply"])
+        if record.step and record.state != "old":
+            yield record
+
+
+def _standing(
+    context: Context, owned: Owned, observed: ObservedSetting | None, catalog: Catalog
+) -> SettingText:
+    """Answer our text that stands, if one does: an apply that was cut short may not have come to its own."""
+    record = context.store.journal.get(owned.apply_id)
+    if record.state == "new":
+        return owned.ours
+    steps = [step for step in _begun_steps(context, record) if step.parameter == owned.parameter]
+    found = [step.prior.persisted for step in steps if step.prior is not None]
+    return next(
+        (text for text in found if is_persisted(owned.parameter, text, observed, catalog)), owned.ours
+    )
+
+
+def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:
+    """Answer what is ours no more after a plan: released by it, back already, or taken over by a person."""
+    instance = configuration.instance(made.instance)
+    observation, catalog = last_seen(context, made.instance, instance)
+    engine, now = context.engine_of(instance), context.now()
+    desired = desired_of(engine, configuration, observation, catalog, revision=made.revision, at=now)
+    blocked = {blocked.parameter for blocked in made.blocked}
+    fold = engine.grammar.fold_name
+    kept = {fold(name) for name in (desired.resolved.keys() | blocked)}
+    names = [owned.parameter for owned in context.store.journal.owned(made.instance)]
+    return tuple(name for name in names if fold(name) not in kept)
+
+
+def _to_take_back(context: Context, name: str, catalog: Catalog) -> list[Begun]:
+    """Answer what an undo takes back, newest first.
+
+    That is the last apply that had an effect, and with it what it finished: an apply that was cut short or
+    left a restart open, or an undo that was cut short, and then also what that one was taking back.
+    """
+    found: list[Begun] = []
+    is_cut_short = False
+    for record in _effective(context, name):
+        if is_undo(record):
+            if record.outcome == "undone":
+                break
+            is_cut_short = True
+            continue
+        begun = Begun(find_plan(context, record.plan_hash), tuple(range(record.step)))
+        if record.outcome == "applied":
+            if found and not is_cut_short and not builds_on(found[-1], begun, catalog):
+                break
+            is_cut_short = False
+        found.append(begun)
+    return found
+
+
+def _carry_out(
+    context: Context, application: Application, logbook: Logbook, accept_risk: str, let_go: Iterable[str]
+) -> Verified:
+    """Run an application with its logbook, and remember what was seen at its end."""
+    made = application.plan
+    logbook.begin(application.check())
+    if made.over_budget:
+        detail = {"plan": made.hash, "over_budget": made.over_budget, "because": accept_risk}
+        context.store.audit.append(context.actor, "risk.accepted", made.instance, detail, context.now())
+    verified = logbook.ended(application.run, let_go=let_go)
+    context.store.snapshots.put(verified.observation, verified.catalog.data)
+    return verified
 
 
 def _begun_steps(context: Context, left: Apply | None) -> tuple[Step, ...]:
@@ -310,27 +318,31 @@ def _begun_steps(context: Context, left: Apply | None) -> tuple[Step, ...]:
 def _application(
     context: Context,
     driver: Driver,
-    instance: Instance,
     made: Plan,
-    journal: _StoreJournal,
+    logbook: Logbook,
     restart: Callable[[], None] | None,
 ) -> Application:
     return Application(
-        engine=context.engine_of(instance),
+        engine=get_engine(made.engine),
         driver=driver,
         plan=made,
-        journal=journal,
+        journal=logbook,
         now=context.now,
         holder=context.holder,
         restart=restart,
     )
 
 
-def _restarter(name: str, instance: Instance) -> Callable[[], None]:
+def _restarter(made: Plan, instance: Instance) -> Callable[[], None] | None:
+    """Answer the way to restart, None where the plan needs no restart."""
+    if not any(step.kind is StepKind.RESTART for step in made.steps):
+        return None
     if not instance.restart_command:
         message = "no restart command is configured"
         raise InputError(
-            message, where=name, next_step="`setpoint instance set` gives it one, or restart it yourself"
+            message,
+            where=made.instance,
+            next_step="`setpoint instance set` gives it one, or restart it yourself",
         )
     return lambda: run_restart_command(instance.restart_command)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from setpoint.store.chain import AuditReport
 
 
+__all__ = ["AuditRow", "Proof", "audit_rows", "prove", "prove_export"]
+
+
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What a verification found.
 

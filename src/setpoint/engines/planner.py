@@ -33,9 +33,14 @@ def make_plan(
     *,
     revision: str,
     releases: Sequence[Release] = (),
+    left: Sequence[Step] = (),
     over_budget: str = "",
 ) -> Plan:
-    """Make the plan that takes one instance from what was observed to what is desired."""
+    """Make the plan that takes one instance from what was observed to what is desired.
+
+    `left` are the steps of a plan that was cut short: those for parameters that were begun, and the reload
+    and the restart if they were not done, which this plan makes up for.
+    """
     texts: dict[str, SettingText] = {name: setting.text for name, setting in desired.items()}
     reasons = {name: str(setting.layer) for name, setting in desired.items()}
     made = engine.steps(texts, releases, observation, catalog, reasons)
@@ -47,7 +52,7 @@ def make_plan(
         revision=revision,
         observed_at=observation.at,
         fingerprint=fingerprint(observation, catalog),
-        steps=made.steps,
+        steps=(*made.steps, *_made_up_for(left, made.steps, observation)),
         expected={step.parameter: step.text for step in made.steps if step.parameter},
         released=tuple(
             step.parameter for step in made.steps if step.parameter and fold(step.parameter) not in asked
@@ -96,7 +101,7 @@ def make_way_back(
         revision=revision,
         observed_at=observation.at,
         fingerprint=fingerprint(observation, catalog),
-        steps=(*steps, *_taking_effect(begun, texts, observation, catalog)),
+        steps=(*steps, *_taking_effect(begun, steps, texts, observation, catalog)),
         expected={step.parameter: step.text for step in steps},
         released=tuple(
             step.parameter
@@ -104,6 +109,17 @@ def make_way_back(
             if step.text is None
             or _is_same(step.parameter, step.text, stood_before.get(step.parameter, step.text), catalog)
         ),
+    )
+
+
+def builds_on(newer: Begun, older: Begun, catalog: Catalog) -> bool:
+    """Tell whether a plan only made run what an older one had persisted."""
+    texts = {step.parameter: step.text for step in _begun_steps([older])}
+    return all(
+        step.parameter in texts
+        and _is_same(step.parameter, step.text, texts[step.parameter], catalog)
+        and _is_same(step.parameter, step.text, _prior(step), catalog)
+        for step in _begun_steps([newer])
     )
 
 
@@ -123,6 +139,20 @@ def is_persisted(name: str, text: SettingText, observed: ObservedSetting | None,
     """Tell whether a parameter's persisted entry means that text (None: there is no entry)."""
     persisted = observed.persisted if observed is not None else None
     return _is_same(name, persisted.text if persisted is not None else None, text, catalog)
+
+
+def _made_up_for(left: Sequence[Step], made: Sequence[Step], observation: Observation) -> Iterator[Step]:
+    kinds = {step.kind for step in made}
+    begun = {step.parameter for step in left if step.parameter}
+    waiting = [name for name in sorted(begun) if _is_waiting(observation.settings.get(name))]
+    for step in left:
+        is_due = step.kind is StepKind.RELOAD or (step.kind is StepKind.RESTART and waiting)
+        if begun and is_due and step.kind not in kinds:
+            yield step
+
+
+def _is_waiting(observed: ObservedSetting | None) -> bool:
+    return observed is not None and observed.pending is not None
 
 
 def _is_same(name: str, left: SettingText, right: SettingText, catalog: Catalog) -> bool:
@@ -165,20 +195,29 @@ def _prior(step: Step) -> SettingText:
 
 
 def _taking_effect(
-    begun: Sequence[Begun], texts: Mapping[str, Sequence[Step]], observation: Observation, catalog: Catalog
+    begun: Sequence[Begun],
+    steps: Sequence[Step],
+    texts: Mapping[str, Sequence[Step]],
+    observation: Observation,
+    catalog: Catalog,
 ) -> Iterator[Step]:
     """Answer the reload of the plan that is taken back, and a restart where an old value no longer runs."""
     yield from (step for step in begun[0].plan.steps if step.kind is StepKind.RELOAD)
     waiting = [
-        name
-        for name, own in texts.items()
-        if own[-1].context is Context.RESTART and not _is_running(own[-1], observation, catalog)
+        step.parameter
+        for step in steps
+        if step.context is Context.RESTART
+        and _is_restart_due(
+            step, texts[step.parameter][-1], observation.settings.get(step.parameter), catalog
+        )
     ]
     if waiting:
         yield Step(kind=StepKind.RESTART, reason=f"for {', '.join(sorted(waiting))}")
 
 
-def _is_running(step: Step, observation: Observation, catalog: Catalog) -> bool:
-    observed = observation.settings.get(step.parameter)
-    before = step.prior.running if step.prior is not None else None
-    return observed is not None and _is_same(step.parameter, observed.value, before, catalog)
+def _is_restart_due(step: Step, oldest: Step, observed: ObservedSetting | None, catalog: Catalog) -> bool:
+    """Tell whether another value runs than before, and would not after a restart."""
+    if observed is None or oldest.prior is None:
+        return True
+    is_moving = _is_waiting(observed) or not _is_same(step.parameter, step.text, _prior(step), catalog)
+    return is_moving and not _is_same(step.parameter, observed.value, oldest.prior.running, catalog)

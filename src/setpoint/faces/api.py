@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_fleet, write_fleet
 from setpoint.config.view import FleetView, template_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, Group, Instance, SettingText, TemplateUse
+    from setpoint.config.configuration import Group, Instance, SettingText, TemplateUse
     from setpoint.config.diff import Edit
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
@@ -37,11 +38,10 @@ if TYPE_CHECKING:
     from setpoint.control.context import Context
     from setpoint.control.desired import Desired
     from setpoint.control.history import Blame
-    from setpoint.control.records import Proof
+    from setpoint.control.records import AuditRow, Proof
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
     from setpoint.recommend import Advice, Evidence
-    from setpoint.store.chain import AuditRow
     from setpoint.templates.choose import Choice
     from setpoint.templates.filled import Filled
 
@@ -185,6 +185,11 @@ class Setpoint:
     def diff(self, old: str, new: str) -> tuple[Edit, ...]:
         """Answer what differs between two revisions, field by field."""
         return diff_configurations(self.configuration(old), self.configuration(new))
+
+    def edits_of(self, revision: Revision) -> tuple[Edit, ...]:
+        """Answer what a revision changed against the one before it."""
+        before = self.configuration(revision.parents[0]) if revision.parents else Configuration()
+        return diff_configurations(before, self.configuration(revision.id))
 
     def edits_since(self, before: Configuration) -> tuple[Edit, ...]:
         """Answer what differs between an earlier configuration and the head."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import cache
-from xml.sax.saxutils import escape
 
 from setpoint.catalog import Catalog, Kind, Version
 from setpoint.config.observation import Observation
@@ -130,16 +129,12 @@ def reply(
         "server": said,
         "metrics": metrics or {},
         "resets": list(resets),
-        "files": cell(list(files)) if files is not None else None,
-        "host": cell(host) if host is not None else None,
-        "statements": cell(statements) if statements is not None else None,
+        "files": list(files) if files is not None else None,
+        "host": host,
+        "statements": statements,
         "cost_ms": 7.5,
     }
     return Reply(rows=((json.dumps(answer),),))
-
-
-def cell(value):
-    return f'<row xmlns:xsi="x">\n  <j>{escape(json.dumps(value))}</j>\n</row>'
 
 
 def entry(name, text, line=1, file=CONF, *, applied=True, error=None):

@@ -106,9 +106,8 @@ def test_a_server_started_with_every_default_written_out_runs_the_defaults(start
         name, _, text = line.partition(" = ")
         setting = observation.settings[name]
         written = [o.text for o in setting.origins if o.file.endswith("/postgresql.conf")]
-        assert live.is_same(name, written[-1] or "", text[1:-1].replace("''", "'").replace("\\\\", "\\")), (
-            name
-        )
+        shown = text[1:-1].replace("''", "'").replace("\\\\", "\\")
+        assert live.is_same(name, written[-1] or "", shown), name
         if name.lower() not in knowledge.NORMALISED:
             assert live.is_same(name, setting.value or "", written[-1] or ""), name
 
@@ -116,7 +115,7 @@ def test_a_server_started_with_every_default_written_out_runs_the_defaults(start
 def test_the_server_agrees_on_every_bound(start_postgresql, major):
     """Each bound is taken in our spelling and reads back as the same number; one step beyond is refused."""
     catalog = shipped_catalog(ENGINE, str(major))
-    server = start_postgresql(major)
+    server = start_postgresql(major, conf={"fsync": "off"})
     checked = 0
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         for parameter in catalog.core:

@@ -167,7 +167,6 @@ def test_what_waits_for_a_restart_is_told_with_its_place(server):
     run(server, "ALTER SYSTEM SET max_connections = '77'")
     unloaded, _ = look(server.dsn)
     assert unloaded.settings["max_connections"].pending == "77"
-    assert "not loaded yet" in unloaded.settings["max_connections"].pending_reason
     reload(server)
     observation, catalog = look(server.dsn)
     setting = observation.settings["max_connections"]
@@ -277,3 +276,10 @@ def test_a_reload_is_seen_in_what_is_fixed_at_login(server):
     driver.close()
     assert observation.settings["log_disconnections"].value == "on"
     assert observation.settings["log_disconnections"].is_inferred
+
+
+def test_a_login_without_any_language_still_observes(server):
+    run(server, "CREATE ROLE plain LOGIN", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    observation, _ = look(server.dsn_for(user="plain"))
+    assert observation.settings["max_connections"].value == "100"
+    assert observation.facts.ram_bytes is None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
 
-_RIGHT = frozenset({DriftClass.IN_SYNC, DriftClass.NORMALISED, DriftClass.PENDING_RESTART})
+_RIGHT = frozenset({DriftClass.IN_SYNC, DriftClass.NORMALISED})
 
 
 def steps(
@@ -34,9 +34,7 @@ def steps(
     for name in sorted(desired):
         text = desired[name]
         drift = judge(name, text, observation.settings.get(name), catalog)
-        if drift.drift_class in _RIGHT or (
-            drift.drift_class is DriftClass.SHADOWED and not drift.is_deviation
-        ):
+        if drift.drift_class in _RIGHT and _is_lasting(name, text, observation, catalog):
             continue
         why = _obstacle(name, text, catalog, drift.drift_class)
         if why:
@@ -52,6 +50,12 @@ def steps(
     if any(step.context is Context.RESTART for step in made):
         made.append(Step(kind=StepKind.RESTART))
     return StepsMade(steps=tuple(made), blocked=tuple(blocked), warnings=warnings)
+
+
+def _is_lasting(name: str, text: SettingText, observation: Observation, catalog: Catalog) -> bool:
+    """Tell whether a parameter stays as it should be when the server loads its settings again."""
+    following = observation.settings[name].origins[-1].text
+    return following is not None and text is not None and catalog.is_same(name, following, text)
 
 
 def _obstacle(name: str, text: SettingText, catalog: Catalog, drift_class: DriftClass) -> str:

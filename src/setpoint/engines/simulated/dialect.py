@@ -15,9 +15,10 @@ from setpoint.config.facts import Facts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.catalog import Value
+    from setpoint.catalog import Parameter, Value
 
 NAME = "simulated"
+_POOL_STEP = 64
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 _WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
@@ -93,6 +94,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
     metrics: dict[str, float]
     catalog: CatalogData
+
+
+def running_text(parameter: Parameter, text: str) -> str:
+    """Answer what the server runs when it loads a text; it rounds pools up to whole steps."""
+    value = parameter.parse(text, GRAMMAR)
+    if parameter.name == "pool_pages" and isinstance(value, int):
+        value = -(-value // _POOL_STEP) * _POOL_STEP
+    return default_text(value)
 
 
 def default_text(default: Value | None) -> str:

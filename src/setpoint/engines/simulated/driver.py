@@ -17,13 +17,11 @@ from setpoint.catalog import Catalog, Context, Version
 from setpoint.catalog.catalog import CatalogData
 from setpoint.config.facts import Facts
 from setpoint.engines.port import Reply, Target
-from setpoint.engines.simulated.dialect import GRAMMAR, Told, default_text
+from setpoint.engines.simulated.dialect import GRAMMAR, Told, default_text, running_text
 from setpoint.errors import HeldError, InputError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from setpoint.engines.plan import Request
-
-_POOL_STEP = 64
 
 
 class Server(msgspec.Struct, kw_only=True):
@@ -193,10 +191,7 @@ class SimulatedDriver:
 def _effective(server: Server, catalog: Catalog, name: str) -> str:
     parameter = catalog.get(name)
     text = server.command_line.get(name, server.persisted.get(name, default_text(parameter.default)))
-    value = parameter.parse(text, GRAMMAR)
-    if name == "pool_pages" and isinstance(value, int):
-        value = -(-value // _POOL_STEP) * _POOL_STEP
-    return default_text(value)
+    return running_text(parameter, text)
 
 
 def _path_of(address: str) -> Path | None:

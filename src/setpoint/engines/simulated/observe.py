@@ -10,7 +10,7 @@ from setpoint.catalog import Catalog, Version
 from setpoint.config.observation import Observation, ObservedSetting, Origin, OriginKind
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.plan import Request
-from setpoint.engines.simulated.dialect import GRAMMAR, NAME, Told, default_text
+from setpoint.engines.simulated.dialect import GRAMMAR, NAME, Told, default_text, running_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,8 +56,10 @@ def _setting(name: str, told: Told, catalog: Catalog) -> ObservedSetting:
         texts[OriginKind.COMMAND_LINE] = told.command_line[name]
     running = told.running[name]
     wanted = list(texts.values())[-1]
-    is_waiting = catalog.get(name).needs_restart and not catalog.is_same(name, wanted, running)
-    deciding = OriginKind.DEFAULT if is_waiting else list(texts)[-1]
+    parameter = catalog.get(name)
+    is_loaded = catalog.is_same(name, running_text(parameter, wanted), running)
+    is_waiting = parameter.needs_restart and not is_loaded
+    deciding = list(texts)[-1] if is_loaded else OriginKind.DEFAULT
     return ObservedSetting(
         value=running,
         origins=tuple(

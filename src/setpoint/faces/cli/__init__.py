@@ -1,4 +1,6 @@
-"""The command line: ``setpoint VERB``. It decides nothing; each verb asks the library's front and shows the answer.
+"""The command line: ``setpoint VERB``. It decides nothing.
+
+Each verb asks the library's front and shows the answer.
 
 Exit codes: 0 done or nothing to report; 1 the answer is no; 2 bad usage or bad input; 3 unreachable or for
 now not able; 70 an error of Setpoint's own; 130 interrupted. Answers go to stdout, everything else to stderr;

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 STORAGES = ("hdd", "ssd", "nvme", "network")
 _MOST_BYTES = 2**60
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:  # older releases of click know no type argument here
+    _Type = click.ParamType
 
-class InstanceName(click.ParamType):
+
+class InstanceName(_Type):
     """The name of a registered instance; completes from the store."""
 
     name = "instance"
@@ -41,7 +46,7 @@ class InstanceName(click.ParamType):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-class Size(click.ParamType):
+class Size(_Type):
     """An amount of memory as people write it, in bytes."""
 
     name = "size"
@@ -59,7 +64,7 @@ class Size(click.ParamType):
         return amount
 
 
-class Cores(click.ParamType):
+class Cores(_Type):
     """A number of processor cores, which may be a fraction."""
 
     name = "number"
@@ -75,7 +80,7 @@ class Cores(click.ParamType):
         return cores
 
 
-class TemplateVersion(click.ParamType):
+class TemplateVersion(_Type):
     """A template pinned to a version, ``oltp@1``."""
 
     name = "name@version"
@@ -90,7 +95,7 @@ class TemplateVersion(click.ParamType):
             self.fail(str(fault), param, ctx)
 
 
-class NotedHead(click.ParamType):
+class NotedHead(_Type):
     """The end of the audit chain as it was noted elsewhere, ``SEQ:HASH``."""
 
     name = "seq:hash"

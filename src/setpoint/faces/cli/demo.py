@@ -43,7 +43,9 @@ def demo(frame: Frame, *, scale: int | None, seconds: int | None, quick: bool, k
 
     if frame.store:
         raise InputError("the demonstration makes a store of its own", next_step="leave --store out")
-    frame.standing = "the servers are stopped" if keep else "the servers are stopped and everything is removed"
+    frame.standing = (
+        "the servers are stopped" if keep else "the servers are stopped and everything is removed"
+    )
     options = dataclasses.replace(QUICK if quick else Options(), is_kept=keep)
     options = dataclasses.replace(
         options, scale=scale or options.scale, trial_seconds=seconds or options.trial_seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from setpoint.faces.cli.page import Answer
 from setpoint.faces.cli.printer import print_answer, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from setpoint.faces.api import Setpoint
 
 UNTOUCHED = "every write to the store is whole or not there at all, and no instance was changed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,18 +13,19 @@ from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import counted, file_fault_documents, file_fault_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from setpoint.config.observation import Observation
     from setpoint.faces.api import Setpoint
     from setpoint.faces.cli.page import Block
 
+_Result = TypeVar("_Result")
 _AT_ONCE = 8
 """Instances that are looked at at the same time: waiting costs nothing, and one that hangs holds up few."""
 
 
 def chosen(setpoint: Setpoint, names: Sequence[str], *, is_all: bool) -> list[str]:
-    """Answer the instances that a verb shall go to; raise `InputError` when none or unknown ones are named."""
+    """Answer the instances that a verb goes to; raise `InputError` when none or unknown ones are named."""
     configuration = setpoint.configuration()
     if is_all and names:
         raise InputError("instances are named beside --all", next_step="give names, or --all")
@@ -47,7 +48,7 @@ def observe(frame: Frame, names: tuple[str, ...], *, is_all: bool) -> Answer:
     found: dict[str, Observation | SetpointError] = {}
     with frame.open() as setpoint:
         wanted = chosen(setpoint, names, is_all=is_all)
-        for name, result in _looked(setpoint, wanted):
+        for name, result in at_once(lambda name: _look(setpoint, name), wanted):
             found[name] = result
             frame.standing = f"{len(found)} of {len(wanted)} instances were looked at and are remembered"
             frame.say(f"[{len(found)}/{len(wanted)}] {name}: {_outcome(result)}")
@@ -62,27 +63,29 @@ def observe(frame: Frame, names: tuple[str, ...], *, is_all: bool) -> Answer:
     return Answer(documents, page if results else ["no instance is registered"], _exit_code(found))
 
 
-def _looked(setpoint: Setpoint, names: Sequence[str]) -> Iterator[tuple[str, Observation | SetpointError]]:
-    """Look at instances, several at a time; answer each as soon as it is known."""
+def at_once(work: Callable[[str], _Result], names: Sequence[str]) -> Iterator[tuple[str, _Result]]:
+    """Do something with instances, several at a time; answer each as soon as it is known."""
     from concurrent.futures import ThreadPoolExecutor, as_completed
-
-    def look(name: str) -> tuple[str, Observation | SetpointError]:
-        try:
-            return name, setpoint.observe(name)[0]
-        except SetpointError as fault:
-            return name, fault
 
     with ThreadPoolExecutor(_AT_ONCE) as workers:
         try:
-            for done in as_completed([workers.submit(look, name) for name in names]):
-                yield done.result()
+            under_way = {workers.submit(work, name): name for name in names}
+            for done in as_completed(under_way):
+                yield under_way[done], done.result()
         finally:
             workers.shutdown(wait=True, cancel_futures=True)
 
 
+def _look(setpoint: Setpoint, name: str) -> Observation | SetpointError:
+    try:
+        return setpoint.observe(name)[0]
+    except SetpointError as fault:
+        return fault
+
+
 def _outcome(result: Observation | SetpointError) -> str:
     if isinstance(result, SetpointError):
-        return str(result)
+        return f"{result.what} ({result.next_step})"
     return f"{result.engine} {result.facts.version}, {counted(len(result.settings), 'parameter')}"
 
 

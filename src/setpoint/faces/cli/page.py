@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Tone = Literal["good", "bad", "warn", "dim", "strong"]
 
@@ -53,7 +55,7 @@ class Answer:
 
 
 def escape(text: str) -> str:
-    r"""Write control and format characters as ``\xNN`` or ``\uNNNN``, so that no text can steer a terminal."""
+    r"""Write control and format characters as ``\xNN`` or ``\uNNNN``: no text shall steer a terminal."""
     if text.isprintable():
         return text
     return "".join(_escaped(char) if unicodedata.category(char) in _UNPRINTED else char for char in text)

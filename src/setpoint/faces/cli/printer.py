@@ -33,7 +33,7 @@ def print_answer(answer: Answer, *, is_json: bool) -> None:
         if is_json:
             _write_document(answer.document)
         elif sys.stdout.isatty():
-            _print_richly(answer.page)
+            _print_richly(answer.page, sys.stdout)
         else:
             _print_plainly(answer.page, sys.stdout)
         sys.stdout.flush()
@@ -49,6 +49,14 @@ def tell(text: str) -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         silence(sys.stderr)
+
+
+def tell_page(page: Sequence[Block]) -> None:
+    """Write a page to stderr, for what a person must see before the answer."""
+    if sys.stderr.isatty():
+        _print_richly(page, sys.stderr)
+    else:
+        _print_plainly(page, sys.stderr)
 
 
 def silence(stream: TextIO) -> None:
@@ -67,7 +75,9 @@ def _write_document(document: Any) -> None:
     import msgspec
 
     body = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    sys.stdout.write(body.decode() + "\n")
+    # JSON is UTF-8 wherever it goes; only a person's text follows the terminal's encoding.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body + b"\n")
 
 
 def _print_plainly(page: Sequence[Block], stream: TextIO) -> None:
@@ -80,10 +90,10 @@ def _print_plainly(page: Sequence[Block], stream: TextIO) -> None:
             stream.write("".join(map(bare, pieces(block))).rstrip() + "\n")
 
 
-def _print_richly(page: Sequence[Block]) -> None:
+def _print_richly(page: Sequence[Block], stream: TextIO) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
     for block in page:
         if isinstance(block, Verbatim):
             lines = block.text.removesuffix("\n").split("\n")

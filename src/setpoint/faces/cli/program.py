@@ -56,8 +56,17 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _VERBS = {name: text for verbs in SECTIONS.values() for name, text in verbs.items()}
-_MODULES = {"import": "fleet", "show": "fleet", "diff": "history", "blame": "history", "revert": "history"}
-_MODULES |= {"verify": "drift", "init": "begin", "completion": "begin"}
+_ELSEWHERE = {
+    "import": "fleet",
+    "show": "fleet",
+    "diff": "history",
+    "blame": "history",
+    "revert": "history",
+    "verify": "drift",
+    "init": "begin",
+    "completion": "begin",
+}
+"""The modules of verbs that share one; a verb's own module has its name."""
 
 
 class Program(Verbs):
@@ -73,7 +82,7 @@ class Program(Verbs):
         del ctx
         if cmd_name not in _VERBS:
             return None
-        module = import_module(f"setpoint.faces.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        module = import_module(f"setpoint.faces.cli.{_ELSEWHERE.get(cmd_name, cmd_name)}")
         return getattr(module, "import_fleet" if cmd_name == "import" else cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,13 +102,14 @@ class Program(Verbs):
 
 
 @click.command(
+    "setpoint",
     cls=Program,
     epilog="Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 unreachable or for now not able.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def PROGRAM() -> None:  # noqa: N802 - the one command object, a constant to those who import it
-    """Setpoint, the control plane for database configuration: observe, advise, plan, apply, verify, take back."""
+    """Observe, advise, plan, apply, verify, take back: the control plane for database configuration."""
 
 
 def _guarded(work: Callable[[], Any], frame: Frame) -> int:
@@ -107,29 +117,31 @@ def _guarded(work: Callable[[], Any], frame: Frame) -> int:
     try:
         _check_arguments()
         code = work()
-    except click.ClickException as fault:
-        return _tell_usage(fault)
     except click.Abort:
         tell(f"interrupted: {frame.standing}")
-        return EXIT_INTERRUPTED
-    except SetpointError as fault:
-        tell(error_text(fault))
-        return fault.exit_code
-    except ModuleNotFoundError as fault:
-        return _tell_missing(fault)
+        code = EXIT_INTERRUPTED
     except SystemExit as end:  # click's answer to a reader of stdout that has gone
         silence(sys.stdout)
-        return end.code if isinstance(end.code, int) else EXIT_OWN_ERROR
+        code = end.code
     except Exception as fault:  # noqa: BLE001 - the last resort: one line instead of a trace
-        return _tell_own_error(fault)
+        code = _tell(fault)
     return code if isinstance(code, int) else 0
+
+
+def _tell(fault: Exception) -> int:
+    if isinstance(fault, click.ClickException):
+        return _tell_usage(fault)
+    if isinstance(fault, SetpointError):
+        tell(error_text(fault))
+        return fault.exit_code
+    return _tell_missing(fault) if isinstance(fault, ModuleNotFoundError) else _tell_own_error(fault)
 
 
 def error_text(fault: SetpointError) -> str:
     """Write an error for people: one line, or one line a fault and a last one that counts them."""
     if isinstance(fault, InputErrors) and len(fault.faults) > 1:
         return "\n".join([*map(str, fault.faults), f"error: {len(fault.faults)} faults, nothing was done"])
-    return f"error: {fault}" if not isinstance(fault, InputErrors) else f"error: {fault.faults[0]}"
+    return f"error: {fault}"
 
 
 def _check_arguments() -> None:
@@ -162,13 +174,17 @@ def _tell_missing(fault: ModuleNotFoundError) -> int:
 
 
 def _extra_of(package: str) -> str:
+    """Answer the smallest extra with that package."""
     from importlib.metadata import requires
 
+    extras: dict[str, list[str]] = {}
     for line in requires("setpoint") or ():
-        match = re.match(rf"{re.escape(package)}\b.*extra == ['\"](\w+)['\"]", line, re.IGNORECASE)
+        match = re.match(r"([\w.-]+).*\bextra == ['\"](\w+)['\"]", line)
         if match:
-            return match[1]
-    return "all"
+            extras.setdefault(match[2], []).append(match[1].lower())
+    return min(
+        (name for name in extras if package in extras[name]), key=lambda e: len(extras[e]), default="all"
+    )
 
 
 def _tell_own_error(fault: Exception) -> int:

@@ -175,12 +175,15 @@ def fact_rows(facts: Facts) -> list[tuple[str, str, str]]:
 
 
 def _side(value: object) -> str:
+    from setpoint.config.configuration import TemplateUse
     from setpoint.config.diff import ABSENT
 
     if value is ABSENT:
         return "-"
     if value is None:
         return "not managed"
+    if isinstance(value, TemplateUse) and not value.inputs:
+        return str(value)
     return value if isinstance(value, str) else _json(value)
 
 

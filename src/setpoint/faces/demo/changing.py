@@ -58,8 +58,8 @@ def _tell_advice(stage: Stage, advice: Advice) -> None:
     narrator = stage.narrator
     for each in advice.recommendations:
         narrator.say(f"{each.code}  {each.parameter}: {each.current} -> {each.proposed}. {each.reason}.")
-        narrator.show("evidence: " + ", ".join(f"{name} {value}" for name, value in each.evidence.items()))
-        narrator.show(f"expected: {each.expected}" + (f"; risk: {each.risk}" if each.risk else ""))
+        narrator.note("evidence: " + ", ".join(f"{name} {value}" for name, value in each.evidence.items()))
+        narrator.note(f"expected: {each.expected}" + (f"; risk: {each.risk}" if each.risk else ""))
     for finding in advice.findings:
         narrator.say(f"{finding.code}  {finding.title}: {finding.text}.")
     if not advice.recommendations:
@@ -93,10 +93,7 @@ def tell_plan(stage: Stage, planned: Planned) -> None:
     plan, narrator = planned.plan, stage.narrator
     narrator.say(f"Plan {plan.hash[:12]}:")
     steps = [step for step in plan.steps if step.parameter]
-    rows = [
-        (step.parameter, _now(planned, step), _then(step), _effect(step), step.reason)
-        for step in steps
-    ]
+    rows = [(step.parameter, _now(planned, step), _then(step), _effect(step), step.reason) for step in steps]
     narrator.table(("parameter", "now", "then", "takes effect", "because"), rows, "lrr")
     deeds = [f"{step.kind.value} {step.reason}" for step in plan.steps if not step.parameter]
     narrator.say(f"Then: {'; '.join(deeds)}." if deeds else "Nothing needs a reload or a restart.")

@@ -69,7 +69,8 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
     revision, edits = setpoint.revert(baseline, reason="the demonstration ends as it began")
     narrator.say(
         f"Revision {revision.short_id} makes the configuration of {baseline[:12]} the head again: "
-        f"{count(len(edits), 'edit')}. Nothing is erased; the history has {len(setpoint.history())} revisions."
+        f"{count(len(edits), 'edit')}. Nothing is erased: the history has "
+        f"{count(len(setpoint.history()), 'revision')}."
     )
     planned = setpoint.plan(INSTANCE)
     tell_plan(stage, planned)
@@ -99,8 +100,8 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
     }
 
 
-def audit(stage: Stage) -> Path:
-    """Act 9: verify the audit chain and export it; answer the export's path."""
+def audit(stage: Stage) -> tuple[Path, str]:
+    """Act 9: verify the audit chain and export it; answer the export's path and the chain's head."""
     setpoint, narrator = stage.setpoint, stage.narrator
     narrator.act("Who did what, provably")
     rows = [
@@ -110,8 +111,8 @@ def audit(stage: Stage) -> Path:
     narrator.table(("revision", "UTC", "who", "why"), rows)
     proof = setpoint.verify_audit()
     stage.report.promise(
-        f"audit chain recomputed: {proof.rows} rows and {proof.revisions} revisions, {proof.fault_count} faults; "
-        f"it ends in {proof.hash[:12]}",
+        f"audit chain recomputed: {proof.rows} rows and {proof.revisions} revisions, "
+        f"{count(proof.fault_count, 'fault')}; it ends in {proof.hash[:12]}",
         holds=proof.is_intact and proof.rows > 0,
     )
     export = stage.folder / "audit.jsonl"
@@ -121,7 +122,8 @@ def audit(stage: Stage) -> Path:
     is_alone = prove_export(lines, noted=(proof.seq, proof.hash)).is_intact
     faults = prove_export(tampered, noted=(proof.seq, proof.hash)).fault_count
     stage.report.promise(
-        f"the export verifies without the store; with one word changed in a copy, {count(faults, 'fault')} are found",
+        "the export verifies without the store; with one word changed in a copy, "
+        f"{count(faults, 'forged row')} found",
         holds=is_alone and faults > 0,
     )
     stage.report.sections["audit"] = {
@@ -131,7 +133,7 @@ def audit(stage: Stage) -> Path:
         "hash": proof.hash,
         "faults_when_tampered": faults,
     }
-    return export
+    return export, f"{proof.seq}:{proof.hash}"
 
 
 def _run_behind_our_back(stage: Stage, statement: str) -> None:

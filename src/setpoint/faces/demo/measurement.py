@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STEAL_GATE = 0.03
 _REPEATS = 1
 _WARM_UP_S = 4.0
-_COUNTER_IS_STEADY = 0.1
+_NEAR_ZERO = _STEADY = 0.1
 # An index scan in order reads table and index into shared buffers; a plain scan of a large table would
 # pass them by.
 _FILL_BUFFERS = """
@@ -60,9 +60,9 @@ def measure(stage: Stage, auto_conf_before: bytes) -> None:
     narrator.act("Before against after, measured")
     order = order_of(options.pairs).upper()
     narrator.say(
-        f"A: a twin, a copy of the data with the settings it had before. B: the instance. Both are warmed up, "
-        f"then {len(order)} trials of {options.trial_seconds:.0f} s run in the order {order}, each after a "
-        f"checkpoint; one that lost more than {share(STEAL_GATE)} of the CPU to other machines is repeated once."
+        "A: a twin, a copy of the data with the settings it had before. B: the instance. Both are warmed up; "
+        f"then {len(order)} trials of {options.trial_seconds} s run in the order {order}, each after a "
+        f"checkpoint. One that lost more than {share(STEAL_GATE)} of the CPU to other machines is repeated."
     )
     with stage.twin(auto_conf_before) as twin:
         comparison, trials, is_disturbed = _compare(stage, {"a": twin, "b": stage.server})
@@ -74,7 +74,10 @@ def measure(stage: Stage, auto_conf_before: bytes) -> None:
         "repeated": comparison.repeated,
         "suspect_pairs": comparison.suspect_pairs,
         "is_disturbed": is_disturbed,
-        "contrasts": {key: msgspec.to_builtins(contrast) for key, contrast in contrasts.items()},
+        "contrasts": {
+            key: {**msgspec.to_builtins(contrast), "claim": claim(contrast)}
+            for key, contrast in contrasts.items()
+        },
         "trials": [
             {"side": {"a": "before", "b": "after"}[side], **msgspec.to_builtins(trial)}
             for side, trial in trials
@@ -97,7 +100,9 @@ def _compare(
 
     def trial(side: Side) -> Trial:
         count = 2 * options.pairs
-        narrator.progress(len(trials) / count, f"trial {len(trials) + 1}: {'before' if side == 'a' else 'after'}")
+        narrator.progress(
+            len(trials) / count, f"trial {len(trials) + 1}: {'before' if side == 'a' else 'after'}"
+        )
         server = servers[side]
         ask = stage.ask(server)
         # The nearer the last checkpoint, the more whole pages go to the WAL: each trial begins with one.
@@ -138,11 +143,12 @@ def _tell(
     is_disturbed: bool,
 ) -> None:
     narrator = stage.narrator
-    head = ("median", "before", "after", "change", "95 % interval", "CV", "detects", "verdict")
+    head = ("median", "before", "after", "change", "95% interval", "CV", "detects", "verdict")
     rows = [_row(figure, contrasts[figure.key], is_disturbed=is_disturbed) for figure in FIGURES]
     narrator.table(head, rows, "lrrrrrr")
     narrator.say(
-        "CV: scatter of the trials before and after. Detects: the smallest change they could have told from none."
+        "CV: scatter of the trials before / after. Interval and verdict are of the pairs. Detects: the "
+        "smallest change that the trials could have told from none without their pairing."
     )
     for figure in (FIGURES[0], FIGURES[3]):
         contrast = contrasts[figure.key]
@@ -162,8 +168,7 @@ def _tell(
 
 def _row(figure: Figure, contrast: Contrast, *, is_disturbed: bool) -> tuple[str, ...]:
     a, b = contrast.a, contrast.b
-    # Relative figures about something near zero say nothing.
-    is_relative = a.median > 0 and b.median > _COUNTER_IS_STEADY * a.median
+    is_relative = _is_relative(contrast)
     is_judged = figure.is_counter or not is_disturbed
     return (
         figure.label,
@@ -173,38 +178,54 @@ def _row(figure: Figure, contrast: Contrast, *, is_disturbed: bool) -> tuple[str
         interval(contrast.low, contrast.high) if is_relative else "-",
         f"{share(a.cv)} / {share(b.cv)}" if is_relative else "-",
         share(contrast.smallest_detectable) if is_relative else "-",
-        _verdict_words(contrast) if is_judged else "not judged",
+        claim(contrast) if is_judged else "not judged",
     )
 
 
-def _verdict_words(contrast: Contrast) -> str:
-    if not contrast.a.median and not contrast.b.median:
-        return "none at all"
-    return "not shown" if contrast.verdict == "no difference shown" else contrast.verdict
+def claim(contrast: Contrast) -> str:
+    """Answer what is claimed: the pairs' verdict; only probable where unpaired trials could not tell it.
+
+    Six figures are judged at once, so one of them may pass the pairs' test by chance.
+    """
+    if contrast.change is None or contrast.verdict == "no difference shown":
+        return "not shown" if contrast.a.median or contrast.b.median else "none at all"
+    is_small = abs(contrast.change) < (contrast.smallest_detectable or 0)
+    return f"probably {contrast.verdict}" if _is_relative(contrast) and is_small else contrast.verdict
+
+
+def _is_relative(contrast: Contrast) -> bool:
+    """Tell whether relative figures say anything: about something near zero they do not."""
+    return contrast.a.median > 0 and contrast.b.median > _NEAR_ZERO * contrast.a.median
 
 
 def _judgement(tps: Contrast, *, is_disturbed: bool) -> str:
     """Say what may be said of throughput."""
     smallest = share(tps.smallest_detectable)
+    found = f"{change(tps.change)} ({interval(tps.low, tps.high)}, 95%)"
     if is_disturbed:
         return "Throughput: no judgement. Every pair of trials lost too much CPU to other machines."
     if tps.verdict == "no difference shown":
         return (
-            f"Throughput: no gain shown, and none is claimed. With this scatter a change would have had to be "
+            "Throughput: no gain shown, and none is claimed. With such scatter a change would have to be "
             f"about {smallest} to be told from none."
         )
     word = "gain" if tps.verdict == "better" else "loss"
-    return f"Throughput: a {word} of {change(tps.change)} ({interval(tps.low, tps.high)}, 95 %)."
+    if claim(tps) != tps.verdict:
+        return (
+            f"Throughput: a {word}, {found}, is probable and not proven: by themselves, trials that scatter "
+            f"so much show changes from about {smallest} on."
+        )
+    return f"Throughput: a {word}, {found}."
 
 
 def _counter_words(figure: Figure, contrast: Contrast) -> str:
     """Say of a counter whether it moved; it repeats where throughput does not."""
-    before, after = contrast.a.median, contrast.b.median
-    if contrast.verdict == "no difference shown" or contrast.change is None:
+    verdict = claim(contrast)
+    if verdict != contrast.verdict:
         return ""
-    text = f"{figure.label[0].upper()}{figure.label[1:]}: {contrast.verdict}, from {amount(before, figure.digits)}"
-    tail = "; a counter, it repeats from run to run." if (contrast.a.cv or 0) < _COUNTER_IS_STEADY else "."
-    return f"{text} to {amount(after, figure.digits)}{tail}"
+    before, after = (amount(side.median, figure.digits) for side in (contrast.a, contrast.b))
+    text = f"{figure.label[0].upper()}{figure.label[1:]}: {verdict}, from {before} to {after}"
+    return f"{text}; a counter, it repeats from run to run." if (contrast.a.cv or 0) < _STEADY else f"{text}."
 
 
 def _noise_words(trials: list[tuple[Side, Trial]], comparison: Comparison) -> str:

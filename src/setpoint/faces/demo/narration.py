@@ -35,9 +35,9 @@ class Narrator:
         self._is_moving = is_terminal and os.environ.get("TERM") != "dumb"
         self._is_coloured = self._is_moving and not os.environ.get("NO_COLOR")
         self._width = min(_WIDTH, shutil.get_terminal_size((_WIDTH, 24)).columns if is_terminal else _WIDTH)
-        self._full, self._yes, self._no, self._rule = ("█", "✓", "✗", "─")  # noqa: RUF001 - a cross
+        self._full, self._yes, self._no, self._rule = ("█", "✓", "✗", "─")
         try:
-            "█✓✗─".encode(getattr(self.stream, "encoding", None) or "ascii")  # noqa: RUF001 - as above
+            "█✓✗─".encode(getattr(self.stream, "encoding", None) or "ascii")
         except UnicodeEncodeError:
             self._full, self._yes, self._no, self._rule = ("#", "ok", "FAILED", "-")
 
@@ -60,6 +60,11 @@ class Narrator:
     def say(self, text: str) -> None:
         """Tell something, wrapped."""
         self._write(textwrap.fill(text, self._width, initial_indent=_INDENT, subsequent_indent=_INDENT))
+
+    def note(self, text: str) -> None:
+        """Tell a detail of what was just said, wrapped and set in."""
+        indent = f"{_INDENT}  "
+        self._write(textwrap.fill(text, self._width, initial_indent=indent, subsequent_indent=indent))
 
     def show(self, text: str) -> None:
         """Show a line as it is: a command, a path."""

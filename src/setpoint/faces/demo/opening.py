@@ -133,7 +133,9 @@ def _tell_facts(stage: Stage, facts: Facts) -> None:
 def _tell_origins(stage: Stage, observation: Observation, catalog: Catalog) -> None:
     """Tell how many settings each kind of origin gave, and show those that somebody chose."""
     in_force = {
-        name: setting.in_force for name, setting in observation.settings.items() if setting.in_force is not None
+        name: setting.in_force
+        for name, setting in observation.settings.items()
+        if setting.in_force is not None
     }
     counts = Counter(origin.kind.value for origin in in_force.values())
     told = ", ".join(f"{count} from {kind}" for kind, count in counts.most_common())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.faces.demo import changing, keeping, measurement, opening
-from setpoint.faces.demo.stage import open_stage
+from setpoint.faces.demo.stage import INSTANCE, open_stage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,9 +44,9 @@ def play(options: Options, narrator: Narrator) -> Report:
             measurement.measure(stage, auto_conf_before)
             keeping.meddle(stage)
             keeping.revert(stage, baseline, auto_conf_before, first)
-            export = keeping.audit(stage)
+            export, head = keeping.audit(stage)
             report = stage.report
-            _tell_places(stage, export)
+            _tell_places(stage, export, head)
         report.sections["seconds"] = narrator.elapsed_s
         _tell_end(report, narrator)
     return report
@@ -57,7 +57,7 @@ def _greeting(options: Options) -> str:
     return f"Setpoint's whole loop on a private PostgreSQL, nine acts, about {seconds / 60:.1f} minutes."
 
 
-def _tell_places(stage: Stage, export: Path) -> None:
+def _tell_places(stage: Stage, export: Path, head: str) -> None:
     narrator, options = stage.narrator, stage.options
     narrator.heading("Where everything lies, and what to try next")
     places = {
@@ -73,7 +73,12 @@ def _tell_places(stage: Stage, export: Path) -> None:
     store = places["store"]
     if options.is_kept:
         narrator.say("Kept, with the server stopped. The store answers without it:")
-        for command in ("history", "show demo", "settings demo --origin", "audit verify"):
+        for command in (
+            "history",
+            "show HEAD",
+            f"settings {INSTANCE} --origin",
+            f"audit verify --head {head}",
+        ):
             narrator.show(f"setpoint --store {store} {command}")
     else:
         narrator.say("All of it is removed now. To keep it and look around:")
@@ -91,7 +96,8 @@ def _tell_places(stage: Stage, export: Path) -> None:
 def _tell_end(report: Report, narrator: Narrator) -> None:
     kept = sum(holds for _, holds in report.promises)
     narrator.verdict(
-        f"{kept} of {len(report.promises)} promises kept, {narrator.elapsed_s:.0f} s. No process is left behind.",
+        f"{kept} of {len(report.promises)} promises kept in {narrator.elapsed_s:.0f} s. "
+        "No process is left behind.",
         holds=report.is_whole,
     )
 

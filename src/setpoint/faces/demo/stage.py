@@ -46,8 +46,8 @@ class Options:
     """How large and how long: pgbench's scale, and seconds of load for evidence and for each trial."""
 
     scale: int = 30
-    trial_seconds: int = 8
-    pairs: int = 4
+    trial_seconds: int = 7
+    pairs: int = 6
     evidence_seconds: int = 32
     clients: int = 8
     is_kept: bool = False
@@ -156,12 +156,16 @@ def _private_folder(options: Options) -> Generator[Path]:
     if options.is_kept:
         yield folder
         return
+    former = tempfile.tempdir
     process = subprocess.Popen(  # noqa: S603 - this interpreter and a file of this package
         [sys.executable, "-I", "-S", janitor.__file__, str(folder)],
         stdin=subprocess.PIPE,
         start_new_session=True,  # an interrupt from the terminal is ours to handle
     )
     try:
+        # What others make on the way (sockets, the load's logs) goes with the folder, too.
+        tempfile.tempdir = str(folder)
         yield folder
     finally:
+        tempfile.tempdir = former
         process.communicate()  # ends its standard input, which tells it to begin

@@ -19,19 +19,19 @@ def size(amount_bytes: float) -> str:
 
 def share(part: float | None, digits: int = 0) -> str:
     """Write a share of one as a percentage; a dash when it is not known."""
-    return "-" if part is None else f"{part:.{digits}%}".replace("%", " %")
+    return "-" if part is None else f"{part:.{digits}%}"
 
 
 def change(part: float | None) -> str:
-    """Write a relative change with its sign: ``+3.1 %``; a dash when it is not known."""
-    return "-" if part is None else f"{part:+.1%}".replace("%", " %")
+    """Write a relative change with its sign: ``+3.1%``; a dash when it is not known."""
+    return "-" if part is None else f"{part:+.1%}"
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Write the two ends of an interval of relative changes; one beyond tenfold says nothing."""
     if low is None or high is None or high > _TENFOLD:
         return "-"
-    return f"{low:+.0%} to {high:+.0%}".replace("%", " %")
+    return f"{low:+.0%} to {high:+.0%}"
 
 
 def count(number: int, noun: str) -> str:

@@ -296,8 +296,7 @@ def _pending(
     is_waiting = last.error is not None or (evidence.is_file_broken and row.pending_restart)
     if not is_waiting or is_same_text(parameter, last.text, value) or not _is_valid(parameter, last.text):
         return None, ""
-    seen = "" if row.pending_restart else ", not loaded yet"
-    return last.text, f"{last.file}:{last.line} says {last.text}{seen}; it waits for a restart"
+    return last.text, f"{last.file}:{last.line} says {last.text}; it waits for a restart"
 
 
 def _is_valid(parameter: Parameter, text: str | None) -> bool:

@@ -2,9 +2,11 @@
 
 A read-only transaction around one statement, made for the server's version.
 
-What a login may not read is left out by the server itself: the parts that need rights are run through
-`query_to_xml`, whose text is only looked at when the rights are there (a plain subquery is refused before
-it starts). So a lesser login causes no errors in the server's log, and each right counts alone.
+What a login may not read is left out by the server itself: the parts that need rights are gathered by an
+anonymous block, which looks at each only when the rights are there, into settings that end with the
+transaction. So a lesser login causes no errors in the server's log, each right counts alone, and what is
+optional cannot spoil an observation. (Reading pg_file_settings marks waiting restarts in the reading session,
+so `pending_restart` tells nothing about whether files were loaded.)
 """
 
 from __future__ import annotations
@@ -37,65 +39,74 @@ _GUARDS = (
     "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off;"
 )
 
-_FILES = """
-CASE WHEN has_function_privilege('pg_show_all_file_settings()', 'EXECUTE')
- AND has_table_privilege('pg_file_settings', 'SELECT')
-THEN query_to_xml($q$
-  SELECT coalesce(json_agg(json_build_array(sourcefile, sourceline, name, setting, applied, error)
-    ORDER BY seqno), '[]')::text AS j
-  FROM pg_file_settings
-$q$, false, true, '')::text END"""
-
-_HOST = r"""
-CASE WHEN pg_has_role('pg_read_server_files', 'USAGE')
- AND has_function_privilege('pg_read_file(text,bigint,bigint,boolean)', 'EXECUTE')
-THEN query_to_xml($q$
-  WITH own AS (SELECT coalesce(pg_read_file('/proc/self/cgroup', 0, 65536, true), '') AS lines),
-  split AS (
-    SELECT string_to_array(trim(BOTH '/' FROM
-             coalesce(substring(lines FROM '(?n)^0::(.*)$'), '')), '/') AS v2,
-           coalesce(substring(lines
-             FROM '(?n)^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_memory,
-           coalesce(substring(lines FROM '(?n)^\d+:(?:[^:\n]*,)?cpu(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_cpu
-    FROM own),
-  folder AS (
-    SELECT '/sys/fs/cgroup' || CASE WHEN i > 0 THEN '/' || array_to_string(v2[1:i], '/') ELSE '' END
-      AS path
-    FROM split, generate_series(0, cardinality(v2)) AS i)
-  SELECT json_build_object(
-    'opts', pg_read_file('postmaster.opts', 0, 65536, true),
-    'auto_conf', pg_read_file('postgresql.auto.conf', 0, 1048576, true),
-    'meminfo', pg_read_file('/proc/meminfo', 0, 4096, true),
-    'container', coalesce(pg_read_file('/.dockerenv', 0, 1, true),
-                          pg_read_file('/run/.containerenv', 0, 1, true)),
-    'cpu_online', pg_read_file('/sys/devices/system/cpu/online', 0, 4096, true),
-    'memory_limits', (SELECT json_agg(pg_read_file(file, 0, 64, true)) FROM (
-        SELECT path || '/memory.max' AS file FROM folder
-        UNION ALL SELECT '/sys/fs/cgroup/memory/memory.limit_in_bytes'
-        UNION ALL SELECT '/sys/fs/cgroup/memory/' || v1_memory || '/memory.limit_in_bytes' FROM split)
-      AS files),
-    'cpu_limits', (SELECT json_agg(pg_read_file(path || '/cpu.max', 0, 64, true)) FROM folder),
-    'cpu_quota', coalesce(pg_read_file('/sys/fs/cgroup/cpu/' || v1_cpu || '/cpu.cfs_quota_us', 0, 64, true),
-                          pg_read_file('/sys/fs/cgroup/cpu/cpu.cfs_quota_us', 0, 64, true)),
-    'cpu_period', coalesce(pg_read_file('/sys/fs/cgroup/cpu/' || v1_cpu || '/cpu.cfs_period_us', 0, 64, true),
-                           pg_read_file('/sys/fs/cgroup/cpu/cpu.cfs_period_us', 0, 64, true)))::text AS j
-  FROM split
-$q$, false, true, '')::text END"""
-
-_STATEMENTS = """
-CASE WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max') THEN (
-  SELECT query_to_xml(format($q$
-      SELECT json_build_object('stmt.calls', sum(calls), 'stmt.exec_seconds', sum(total_exec_time) / 1000,
-        'stmt.plan_seconds', CASE WHEN current_setting('pg_stat_statements.track_planning') = 'on'
-                                  THEN sum(total_plan_time) / 1000 END,
-        'stmt.rows', sum(rows))::text AS j
-      FROM %I.pg_stat_statements(false)$q$, n.nspname), false, true, '')::text
-  FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
-  JOIN pg_class AS v ON v.relnamespace = n.oid AND v.relname = 'pg_stat_statements'
-  JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attname = 'total_exec_time'
-  JOIN pg_proc AS f ON f.pronamespace = n.oid AND f.proname = 'pg_stat_statements'
-  WHERE e.extname = 'pg_stat_statements' AND has_schema_privilege(n.oid, 'USAGE')
-    AND has_function_privilege(f.oid, 'EXECUTE')) END"""
+_GATHER = r"""
+DO $do$
+DECLARE
+  answer text;
+  place text;
+BEGIN
+  IF has_function_privilege('pg_show_all_file_settings()', 'EXECUTE')
+     AND has_table_privilege('pg_file_settings', 'SELECT') THEN
+    BEGIN
+      SELECT coalesce(json_agg(json_build_array(sourcefile, sourceline, name, setting, applied, error)
+                               ORDER BY seqno), '[]') INTO answer FROM pg_file_settings;
+      PERFORM set_config('setpoint.files', answer, true);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END IF;
+  IF pg_has_role('pg_read_server_files', 'USAGE')
+     AND has_function_privilege('pg_read_file(text,bigint,bigint,boolean)', 'EXECUTE') THEN
+    BEGIN
+      WITH own AS (SELECT coalesce(pg_read_file('/proc/self/cgroup', 0, 65536, true), '') AS lines),
+      split AS (
+        SELECT string_to_array(trim(BOTH '/' FROM
+                 coalesce(substring(lines FROM '(?n)^0::(.*)$'), '')), '/') AS v2,
+               '/sys/fs/cgroup/memory/' || coalesce(substring(lines
+                 FROM '(?n)^\d+:(?:[^:\n]*,)?memory(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_memory,
+               '/sys/fs/cgroup/cpu/' || coalesce(substring(lines
+                 FROM '(?n)^\d+:(?:[^:\n]*,)?cpu(?:,[^:\n]*)?:/?(.*)$'), '') AS v1_cpu
+        FROM own),
+      folder AS (
+        SELECT '/sys/fs/cgroup' || CASE WHEN i > 0 THEN '/' || array_to_string(v2[1:i], '/') ELSE '' END
+          AS path
+        FROM split, generate_series(0, cardinality(v2)) AS i)
+      SELECT json_build_object(
+        'opts', pg_read_file('postmaster.opts', 0, 65536, true),
+        'auto_conf', pg_read_file('postgresql.auto.conf', 0, 1048576, true),
+        'meminfo', pg_read_file('/proc/meminfo', 0, 4096, true),
+        'container', coalesce(pg_read_file('/.dockerenv', 0, 1, true),
+                              pg_read_file('/run/.containerenv', 0, 1, true)),
+        'cpu_online', pg_read_file('/sys/devices/system/cpu/online', 0, 4096, true),
+        'memory_limits', (SELECT json_agg(pg_read_file(file, 0, 64, true)) FROM (
+            SELECT path || '/memory.max' AS file FROM folder
+            UNION ALL SELECT '/sys/fs/cgroup/memory/memory.limit_in_bytes'
+            UNION ALL SELECT v1_memory || '/memory.limit_in_bytes' FROM split) AS files),
+        'cpu_limits', (SELECT json_agg(pg_read_file(path || '/cpu.max', 0, 64, true)) FROM folder),
+        'cpu_quota', coalesce(pg_read_file(v1_cpu || '/cpu.cfs_quota_us', 0, 64, true),
+                              pg_read_file('/sys/fs/cgroup/cpu/cpu.cfs_quota_us', 0, 64, true)),
+        'cpu_period', coalesce(pg_read_file(v1_cpu || '/cpu.cfs_period_us', 0, 64, true),
+                               pg_read_file('/sys/fs/cgroup/cpu/cpu.cfs_period_us', 0, 64, true)))
+      INTO answer FROM split;
+      PERFORM set_config('setpoint.host', answer, true);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END IF;
+  IF EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max') THEN
+    BEGIN
+      SELECT n.nspname INTO STRICT place
+      FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+      WHERE e.extname = 'pg_stat_statements';
+      EXECUTE format($q$
+        SELECT json_build_object('stmt.calls', sum(calls), 'stmt.exec_seconds', sum(total_exec_time) / 1000,
+          'stmt.plan_seconds', CASE WHEN current_setting('pg_stat_statements.track_planning') = 'on'
+                                    THEN sum(total_plan_time) / 1000 END,
+          'stmt.rows', sum(rows)) FROM %I.pg_stat_statements(false)$q$, place) INTO answer;
+      PERFORM set_config('setpoint.statements', answer, true);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+  END IF;
+END
+$do$;"""
 
 _OVERRIDES = """
 (SELECT coalesce(json_agg(json_build_array(d.datname, r.rolname, entry)
@@ -143,25 +154,23 @@ def settings_sql(major: int) -> str:
 
 def observe(version: Version) -> Request:
     """Answer the observation's request for a server of that version (13 or later)."""
-    major = version.major
-    return Request(
-        text=_text(major, files=_FILES, host=_HOST),
-        fallbacks=(_text(major, files=_FILES, host="NULL"), _text(major, files="NULL", host="NULL")),
-    )
+    statement = _statement(version.major)
+    return Request(text=f"{_GUARDS}{_GATHER}{statement}", fallbacks=(f"{_GUARDS}{statement}",))
 
 
-def _text(major: int, *, files: str, host: str) -> str:
+def _statement(major: int) -> str:
     metrics = metrics_sql(major)
-    return f"""{_GUARDS}
+    gathered = "nullif(current_setting('setpoint.{}', true), '')::json"
+    return f"""
 {MARKER} SELECT json_build_object(
 'settings', {settings_sql(major)},
 'overrides', {_OVERRIDES},
-'files', {files},
-'host', {host},
+'files', {gathered.format("files")},
+'host', {gathered.format("host")},
 'server', {_SERVER},
-'statements', {_STATEMENTS},
+'statements', {gathered.format("statements")},
 'metrics', {metrics.values},
 'resets', {metrics.resets},
-'cost_ms', extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text
+'cost_ms', extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::text
 FROM {_SIZE}, {metrics.sources};
 COMMIT"""  # noqa: S608 - made of constants alone

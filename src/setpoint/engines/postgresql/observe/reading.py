@@ -20,7 +20,7 @@ from setpoint.engines.postgresql.observe.origins import (
     read_command_line,
 )
 from setpoint.engines.postgresql.observe.parameters import read_parameter
-from setpoint.engines.postgresql.observe.reply import Answer, FileRow, HostFiles, decode_answer, decode_cell
+from setpoint.engines.postgresql.observe.reply import FileRow, decode_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from setpoint.catalog import Version
     from setpoint.engines.port import Reply
-    from setpoint.engines.postgresql.observe.reply import SettingRow
+    from setpoint.engines.postgresql.observe.reply import Answer, HostFiles, SettingRow
 
 NAME = "postgresql"
 EVIDENCE = "harvested from a running server"
@@ -41,8 +41,7 @@ def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tupl
     """
     answer = decode_answer(reply)
     rows = {row.name.lower(): row for row in answer.settings}
-    files = decode_cell(answer.files, tuple[FileRow, ...])
-    host = decode_cell(answer.host, HostFiles)
+    files, host = answer.files, answer.host
     catalog = _catalog(answer, version)
     evidence = _evidence(answer, rows, files, host)
     settings = _settings(rows, catalog, evidence)
@@ -128,8 +127,7 @@ def _settings(
 
 
 def _metrics(answer: Answer) -> dict[str, float]:
-    statements = decode_cell(answer.statements, dict[str, float | None])
-    found = {**answer.metrics, **(statements or {})}
+    found = {**answer.metrics, **(answer.statements or {})}
     return {name: value for name, value in sorted(found.items()) if value is not None}
 
 

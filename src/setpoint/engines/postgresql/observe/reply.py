@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,10 +11,6 @@ from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
     from setpoint.engines.port import Reply
-
-_T = TypeVar("_T")
-_CELL = re.compile(r"<j>(.*)</j>", re.DOTALL)
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&#x0d;", "\r"), ("&amp;", "&"))
 
 
 class SettingRow(msgspec.Struct, array_like=True, frozen=True):
@@ -95,19 +90,16 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The whole reply.
-
-    `files`, `host` and `statements` are XML around JSON text, empty where not permitted.
-    """
+    """The whole reply; `files`, `host` and `statements` are None where not permitted, or not there."""
 
     settings: tuple[SettingRow, ...]
     overrides: tuple[OverrideRow, ...]
     server: Server
     metrics: dict[str, float | None]
     resets: tuple[datetime | None, ...]
-    files: str | None = None
-    host: str | None = None
-    statements: str | None = None
+    files: tuple[FileRow, ...] | None = None
+    host: HostFiles | None = None
+    statements: dict[str, float | None] | None = None
     cost_ms: float = 0.0
 
 
@@ -118,14 +110,3 @@ def decode_answer(reply: Reply) -> Answer:
     except (IndexError, msgspec.DecodeError) as fault:
         message = f"the server's answer is not an observation: {fault}"
         raise UnavailableError(message, next_step="observe again") from None
-
-
-def decode_cell(xml: str | None, type_: type[_T]) -> _T | None:
-    """Read JSON text out of a one-cell XML document; None where there is none."""
-    found = _CELL.search(xml or "")
-    if found is None:
-        return None
-    text = found[1]
-    for entity, character in _ENTITIES:
-        text = text.replace(entity, character)
-    return msgspec.json.decode(text, type=type_)

@@ -1,0 +1,223 @@
+"""`catalog`: the parameters that an engine's versions offer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from setpoint.errors import InputError, UnavailableError
+from setpoint.faces.cli.arguments import read_text, write_file
+from setpoint.faces.cli.frame import Frame, Verbs
+from setpoint.faces.cli.page import Answer, Span, Table, Verbatim
+from setpoint.faces.cli.wording import counted
+
+if TYPE_CHECKING:
+    from setpoint.catalog import Catalog, Parameter
+    from setpoint.faces.cli.page import Block
+
+_LISTING_SECONDS = 30.0
+_HARVEST_SECONDS = 10.0
+
+
+@click.group("catalog", cls=Verbs)
+def catalog() -> None:
+    """Look up the parameters of an engine's versions; needs no store and no server."""
+
+
+@catalog.command("list")
+def list_() -> Answer:
+    """List the shipped catalogs."""
+    from setpoint.engines.registry import engine_names, get_engine, shipped_catalog, shipped_versions
+
+    documents: list[dict[str, Any]] = []
+    for name in engine_names():
+        engine = get_engine(name)
+        for family in shipped_versions(engine):
+            found = shipped_catalog(engine, family)
+            documents.append(
+                {
+                    "engine": name,
+                    "family": family,
+                    "version": found.version,
+                    "parameters": len(found.core),
+                    "extension_parameters": len(found.parameters) - len(found.core),
+                    "evidence": found.data.evidence,
+                }
+            )
+    rows = [tuple(str(value) for value in each.values()) for each in documents]
+    head = ("ENGINE", "VERSION", "SEEN ON", "PARAMETERS", "OF EXTENSIONS", "KNOWN FROM")
+    return Answer(documents, [Table(head, rows)])
+
+
+@catalog.command("show")
+@click.argument("engine")
+@click.argument("version")
+@click.argument("name", required=False)
+@click.option("--extensions", "with_extensions", is_flag=True, help="Parameters of loadable modules too.")
+def show(engine: str, version: str, name: str | None, *, with_extensions: bool) -> Answer:
+    """Show the parameters of an ENGINE's VERSION (18 or 18.6), or the one called NAME."""
+    found = _shipped(engine, version)
+    if name is not None:
+        parameter = found.get(name)
+        return Answer([_document(found, parameter)], _parameter_page(found, parameter))
+    shown = found.parameters if with_extensions else found.core
+    rows = [
+        (each.name, each.kind.value, _formatted(found, each), _range(each), each.context.value)
+        for each in shown
+    ]
+    page: list[Block] = [
+        Table(("PARAMETER", "KIND", "DEFAULT", "TAKES", "TAKES EFFECT"), rows),
+        Span(f"{counted(len(rows), 'parameter')} of {engine} {found.version}: {found.data.evidence}", "dim"),
+    ]
+    return Answer([_document(found, each) for each in shown], page)
+
+
+@catalog.command("diff")
+@click.argument("engine")
+@click.argument("old", metavar="VERSION")
+@click.argument("new", metavar="VERSION")
+def diff(engine: str, old: str, new: str) -> Answer:
+    """Show what changed from one VERSION of an ENGINE to another."""
+    before, after = _shipped(engine, old), _shipped(engine, new)
+    found = before.diff(after)
+    document = {
+        "engine": engine,
+        "old": before.version,
+        "new": after.version,
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "changed": [
+            {"name": each.name, "field": each.field, "old": each.old, "new": each.new}
+            for each in found.changed
+        ],
+    }
+    rows = [(each.name, each.field, _plain(each.old), _plain(each.new)) for each in found.changed]
+    page: list[Block] = [f"added in {after.version}: {len(found.added)}"]
+    page += [(Span(f"  + {name}", "good")) for name in found.added]
+    page += [f"removed: {len(found.removed)}", *(Span(f"  - {name}", "bad") for name in found.removed)]
+    page += [f"changed: {len(rows)}"]
+    if rows:
+        page.append(Table(("PARAMETER", "PROPERTY", before.version, after.version), rows, 2))
+    return Answer(document, page)
+
+
+@catalog.command("harvest")
+@click.argument("engine")
+@click.option("--target", required=True, metavar="TARGET", help="A running server, without password.")
+@click.option("--password", metavar="REF", default="", help="Where the password is: env:NAME or file:/path.")
+@click.option(
+    "--describe-config",
+    "listing",
+    metavar="FILE|-|BINARY",
+    help="The server program's own listing, or the program, which is then asked for it.",
+)
+@click.option("--out", metavar="FILE", help="Write the catalog there instead of to stdout.")
+@click.pass_obj
+def harvest(
+    frame: Frame, engine: str, *, target: str, password: str, listing: str | None, out: str | None
+) -> Answer:
+    """Read the whole catalog of a running server, as the data that is shipped."""
+    import msgspec
+
+    from setpoint.config.configuration import SECRET_ADVICE, holds_secret, is_secret_reference
+    from setpoint.control.harvest import harvest as ask
+    from setpoint.control.harvest import write_catalog
+    from setpoint.engines.registry import get_engine
+    from setpoint.faces.wiring import read_secret
+
+    if holds_secret(target) or not is_secret_reference(password):
+        raise InputError("a password stands here in the clear", next_step=SECRET_ADVICE)
+    described = _listing(listing) if listing is not None else ""
+    data = ask(
+        get_engine(engine),
+        target,
+        secret=lambda: read_secret(password),
+        describe_config=described,
+        timeout_seconds=_HARVEST_SECONDS,
+    )
+    body = write_catalog(data)
+    core = sum(not each.extension for each in data.parameters)
+    summary = (
+        f"{engine} {data.version}: {counted(core, 'parameter')}, {len(data.parameters) - core} of extensions"
+    )
+    if out is None:
+        frame.say(summary)
+        return Answer(msgspec.Raw(body), [Verbatim(body.decode())])
+    write_file(out, body)
+    document = {"engine": engine, "version": data.version, "parameters": core, "file": out}
+    return Answer(document, [f"{summary}, written to {out}"])
+
+
+def _shipped(engine: str, version: str) -> Catalog:
+    from setpoint.engines.registry import get_engine, shipped_catalog
+
+    return shipped_catalog(get_engine(engine), version)
+
+
+def _document(found: Catalog, parameter: Parameter) -> dict[str, Any]:
+    fields = {name: getattr(parameter, name) for name in parameter.__struct_fields__}
+    first = ("name", "kind", "unit", "default", "min", "max", "values", "context", "engine_context")
+    order = (*first, "description", "aliases", "build", "extension")
+    rest = {name: value for name, value in fields.items() if name not in order}
+    return {**{name: fields[name] for name in order}, "evidence": found.data.evidence, **rest}
+
+
+def _parameter_page(found: Catalog, parameter: Parameter) -> list[Block]:
+    rows = [
+        ("kind", parameter.kind.value),
+        ("default", _formatted(found, parameter)),
+        ("takes", _range(parameter)),
+        ("unit", parameter.unit or ""),
+        ("takes effect", f"{parameter.context.value} ({parameter.engine_context or 'as the engine has it'})"),
+        ("also", ", ".join(f"{word} = {value}" for word, value in parameter.aliases.items())),
+        ("category", parameter.category),
+        ("build", parameter.build),
+        ("extension", parameter.extension),
+        ("known from", found.data.evidence),
+    ]
+    title = (Span(parameter.name, "strong"), f"  {found.engine} {found.version}")
+    return [title, f"  {parameter.description}", Table(("", ""), [row for row in rows if row[1]], 2)]
+
+
+def _formatted(found: Catalog, parameter: Parameter) -> str:
+    if parameter.default is None:
+        return "-"
+    return parameter.format(parameter.default, found.grammar) or "''"
+
+
+def _range(parameter: Parameter) -> str:
+    if parameter.values:
+        return ", ".join(parameter.values)
+    if parameter.min is None and parameter.max is None:
+        return "-"
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    return f"{_plain(parameter.min)} to {_plain(parameter.max)}{unit}"
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value)) or "''"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
+
+
+def _listing(place: str) -> str:
+    """Answer the server program's listing: from a file, from stdin, or by asking the program."""
+    path = Path(place)
+    if place == "-" or not (path.is_file() and os.access(path, os.X_OK)):
+        return read_text(place)[0]
+    try:
+        ended = subprocess.run(  # noqa: S603 - the program that the person at the keyboard named
+            [path.resolve(), "--describe-config"], capture_output=True, timeout=_LISTING_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise UnavailableError(f"could not be run: {fault}", where=place) from None
+    if ended.returncode:
+        tail = ended.stderr.decode(errors="replace").strip()[-300:]
+        raise UnavailableError(f"ended with {ended.returncode}: {tail}", where=place)
+    return ended.stdout.decode(errors="replace")

@@ -1,0 +1,188 @@
+"""`plan`: what takes an instance to its desired settings, as data and in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from setpoint.faces.cli.arguments import InstanceName, write_file
+from setpoint.faces.cli.frame import Frame, verb
+from setpoint.faces.cli.page import Answer, Span, Table
+from setpoint.faces.cli.wording import counted, moment_text, setting_text, shown_value, size_text
+
+if TYPE_CHECKING:
+    from setpoint.control.change import Planned
+    from setpoint.engines.plan import Plan, Step
+    from setpoint.faces.cli.page import Block, Piece
+
+
+@verb("plan")
+@click.argument("name", type=InstanceName())
+@click.option("--out", metavar="FILE", help="Write the plan to a file, which `apply --plan FILE` takes.")
+@click.pass_obj
+def plan(frame: Frame, name: str, *, out: str | None) -> Answer:
+    """Plan what takes the instance NAME to its desired settings, from a look at it now.
+
+    Nothing is changed. The plan is kept under its hash; `apply --plan HASH` applies exactly that.
+    """
+    import msgspec
+
+    with frame.open() as setpoint:
+        planned = setpoint.plan(name)
+    if out is not None:
+        body = msgspec.json.format(msgspec.json.encode(planned.plan), indent=2)
+        write_file(out, body + b"\n")
+        frame.say(f"the plan is in {out}")
+    return Answer(plan_document(planned), plan_page(planned))
+
+
+def plan_page(planned: Planned) -> list[Block]:
+    """Write a plan for people: what was left unfinished, the steps, what is in the way, the memory."""
+    made = planned.plan
+    page = _unfinished(planned)
+    if made.is_empty:
+        word = "nothing can be done from here" if made.blocked else "nothing to do"
+        page.append((Span(made.instance, "strong"), f": {word}"))
+    else:
+        page += _steps(planned)
+    if made.blocked:
+        rows: list[tuple[Piece, ...]] = [
+            (each.parameter, setting_text(each.desired), Span(each.why, "bad"), each.next_step)
+            for each in made.blocked
+        ]
+        page += ["blocked:", Table(("PARAMETER", "DESIRED", "WHY", "NEXT"), rows, 2)]
+    if made.operator_steps:
+        page += ["for an operator to do:", *(f"  {step}" for step in made.operator_steps)]
+    page += [Span(f"warning: {warning}", "warn") for warning in made.warnings]
+    page += _budget(planned)
+    if not made.is_empty:
+        page.append(("plan ", Span(made.hash[:12], "strong")))
+        restart = " --restart" if made.restarts else ""
+        page.append(Span(f"next: setpoint apply {made.instance} --plan {made.hash[:12]}{restart}", "dim"))
+    return page
+
+
+def plan_document(planned: Planned) -> dict[str, Any]:
+    """Answer a plan for programs."""
+    made, budget = planned.plan, planned.budget
+    left = planned.unfinished
+    return {
+        "instance": made.instance,
+        "engine": made.engine,
+        "hash": made.hash,
+        "revision": made.revision,
+        "observed_at": made.observed_at,
+        "is_empty": made.is_empty,
+        "steps": [_step_document(number, step) for number, step in enumerate(made.steps, start=1)],
+        "restarts": list(made.restarts),
+        "released": list(made.released),
+        "blocked": blocked_documents(made),
+        "operator_steps": list(made.operator_steps),
+        "warnings": list(made.warnings),
+        "over_budget": made.over_budget,
+        "budget": {"total_bytes": budget.total, "available_bytes": budget.available, "fits": budget.fits},
+        "unfinished": None
+        if left is None
+        else {
+            "plan": left.plan_hash,
+            "actor": left.actor,
+            "host": left.host,
+            "pid": left.pid,
+            "started_at": left.started_at,
+            "steps": left.steps,
+            "is_undo": planned.is_undo,
+            "is_at_work": planned.is_at_work,
+            "begun": [_step_document(n, s) for n, s in enumerate(planned.unfinished_steps, start=1)],
+            "is_last_step_done": left.is_step_done,
+        },
+    }
+
+
+def blocked_documents(made: Plan) -> list[dict[str, Any]]:
+    """Answer what a plan cannot reach, for programs."""
+    return [
+        {"parameter": each.parameter, "desired": each.desired, "why": each.why, "next_step": each.next_step}
+        for each in made.blocked
+    ]
+
+
+def step_text(step: Step) -> str:
+    """Say what a step does."""
+    if not step.parameter:
+        return step.kind.value
+    return (
+        f"reset {step.parameter}"
+        if step.text is None
+        else f"set {step.parameter} = {setting_text(step.text)}"
+    )
+
+
+def _unfinished(planned: Planned) -> list[Block]:
+    left = planned.unfinished
+    if left is None:
+        return []
+    who = f"{left.actor} (process {left.pid} on {left.host}) at {moment_text(left.started_at)}"
+    what = "a taking back" if planned.is_undo else "an apply"
+    state = "is at work" if planned.is_at_work else "has not ended"
+    page: list[Block] = [
+        Span(f"{what} begun by {who} {state}: {left.step} of {left.steps} steps were begun", "bad")
+    ]
+    for number, step in enumerate(planned.unfinished_steps, start=1):
+        is_sure = number < left.step or left.is_step_done
+        page.append(f"  {number}. {step_text(step)}{'' if is_sure else ' (begun; look at the steps below)'}")
+    instance = planned.plan.instance
+    if not planned.is_at_work:
+        page.append(f"  If that process is gone: `setpoint apply {instance}` goes on from what is set now,")
+        page.append(f"  `setpoint apply {instance} --undo` takes back what it had begun.")
+    return page
+
+
+def _steps(planned: Planned) -> list[Block]:
+    made = planned.plan
+    rows: list[tuple[Piece, ...]] = []
+    for number, step in enumerate(made.steps, start=1):
+        before = shown_value(planned.catalog, step.parameter, step.prior.running) if step.prior else None
+        needs = "restart" if step.parameter in made.restarts else (step.context.value if step.context else "")
+        rows.append(
+            (
+                f"{number}.",
+                step.kind.value,
+                step.parameter,
+                before if before is not None else "",
+                setting_text(step.text) if step.text is not None else "",
+                Span(needs, "warn" if needs == "restart" else "dim"),
+                step.reason,
+            )
+        )
+    title = (Span(made.instance, "strong"), f": {counted(len(made.steps), 'step')}")
+    page: list[Block] = [title, Table(("", "STEP", "PARAMETER", "NOW", "TO", "TAKES EFFECT", "WHY"), rows, 2)]
+    if made.restarts:
+        page.append(Span(f"needs a restart: {', '.join(made.restarts)}", "warn"))
+    return page
+
+
+def _budget(planned: Planned) -> list[Block]:
+    made, budget = planned.plan, planned.budget
+    if made.over_budget:
+        return [Span(f"memory: {made.over_budget}", "bad")]
+    if budget.total is None or budget.available is None:
+        return [Span(f"memory: cannot be judged, {', '.join(budget.unknown)} is not known", "dim")]
+    fits = "fits" if budget.fits else "does not fit, but is no more than before"
+    text = f"memory: may use {size_text(budget.total)} of {size_text(budget.available)}: {fits}"
+    return [Span(text, "dim" if budget.fits else "warn")]
+
+
+def _step_document(number: int, step: Step) -> dict[str, Any]:
+    prior = step.prior
+    return {
+        "number": number,
+        "kind": step.kind.value,
+        "parameter": step.parameter,
+        "text": step.text,
+        "context": step.context.value if step.context else None,
+        "prior": {"running": prior.running, "persisted": prior.persisted} if prior else None,
+        "do": [request.text for request in step.do],
+        "undo": [request.text for request in step.undo],
+        "reason": step.reason,
+    }

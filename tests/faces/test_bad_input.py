@@ -1,0 +1,168 @@
+"""Bad input to every command: exit code 2, the place named, the store and the server unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.faces.test_program import LEAVES
+
+WHY = ("--because", "b")
+CASES: dict[str, list[tuple[list[str], str]]] = {
+    "init": [(["--store", "mysql://host/db"], "store"), (["x"], "x")],
+    "demo": [(["--bogus"], "--bogus")],
+    "instance add": [
+        (["a b", "--engine", "simulated", "--target", "memory:a"], "a b"),
+        (["a", "--engine", "bogus", "--target", "x"], "bogus"),
+        (["a", "--engine", "simulated"], "--target"),
+        (["a", "--engine", "simulated", "--target", "host=h password=p"], "password"),
+        (["a", "--engine", "simulated", "--target", "m", "--password", "hunter2"], "in the clear"),
+        (["a", "--engine", "simulated", "--target", "m", "--group", "none"], "none"),
+        (["a", "--engine", "simulated", "--target", "m", "--label", "x"], "'x'"),
+        (["a", "--engine", "simulated", "--target", "m", "--ram", "lots"], "lots"),
+        (["a", "--engine", "simulated", "--target", "m", "--ram", "9" * 400 + "TB"], "--ram"),
+        (["a", "--engine", "simulated", "--target", "m", "--vcpu", "nan"], "nan"),
+        (["a", "--engine", "simulated", "--target", "m", "--storage", "tape"], "tape"),
+        (["a", "--engine", "simulated", "--target", "m", "--connections", "0"], "0"),
+        (["a", "--engine", "simulated", "--target", "m", "--template", "oltp"], "oltp"),
+        (["a", "--engine", "postgresql", "--target", "m", "--template", "oltp@99"], "oltp@99"),
+        (["a", "--engine", "simulated", "--target", "m", "--because", " "], "reason"),
+    ],
+    "instance set": [
+        (["web", "--target", "x"], "--because"),
+        (["nobody", "--target", "x", *WHY], "nobody"),
+        (["web", *WHY], "nothing to change"),
+        (["web", "--group", "none", *WHY], "none"),
+    ],
+    "instance remove": [(["nobody", *WHY], "nobody"), (["web"], "--because")],
+    "instance list": [(["x"], "x")],
+    "instance show": [(["nobody"], "nobody")],
+    "instance group add": [(["g", "--engine", "bogus"], "bogus"), (["g/", "--engine", "simulated"], "g/")],
+    "instance group list": [(["x"], "x")],
+    "instance group remove": [(["none", *WHY], "none")],
+    "observe": [([], "no instance"), (["nobody"], "nobody"), (["web", "--all"], "--all")],
+    "settings": [
+        ([], "no instance"),
+        (["nobody"], "nobody"),
+        (["web", "sort_memry"], "sort_memory"),
+        (["web", "sort_memory=8MB"], "--because"),
+        (["web", "sort_memory=lots", *WHY], "sort_memory"),
+        (["web", "bogus=1", "page_cost=x", *WHY], "page_cost"),
+        (["web", "sort_memory", "page_cost=1", *WHY], "sort_memory"),
+        (["web", "sort_memory=1MB", "sort_memory=2MB", *WHY], "twice"),
+        (["web", "=1", *WHY], "'=1'"),
+        (["web", "--unset", "sort_memory", *WHY], "sort_memory"),
+        (["web", *WHY], "nothing to set"),
+        (["web", "page_cost=1", "--origin", *WHY], "--origin"),
+        (["--group", "none", "page_cost=1", *WHY], "none"),
+        (["--group", "none"], "none"),
+        (["--fleet", "bogus", "page_cost=1", *WHY], "bogus"),
+        (["--fleet", "bogus"], "bogus"),
+        (["--fleet", "simulated", "page_cost"], "page_cost"),
+        (["--fleet", "simulated", "--group", "g"], "both"),
+    ],
+    "drift": [([], "no instance"), (["nobody"], "nobody")],
+    "advise": [
+        (["nobody"], "nobody"),
+        (["web", "--accept"], "--because"),
+        (["web", "--accept", *WHY], "nothing to accept"),
+        (["web", *WHY], "nothing to write"),
+        (["web", "XX999"], "XX999"),
+    ],
+    "import": [
+        (["/no/such.yaml"], "/no/such.yaml"),
+        (["FOLDER/broken.yaml"], "broken.yaml:4:1"),
+        (["FOLDER/engine.yaml"], "bogus"),
+        (["FOLDER/engine.yaml"], "x@1"),
+        (["FOLDER/group.yaml"], "group.yaml:3:3"),
+        (["FOLDER/value.yaml"], "sort_memory"),
+        (["FOLDER/latin.yaml"], "latin.yaml:2"),
+    ],
+    "template list": [(["bogus"], "bogus")],
+    "template show": [(["oltp"], "oltp"), (["oltp@99"], "oltp@99")],
+    "template fill": [
+        (["oltp@1"], "no host"),
+        (["oltp@1", "--engine", "bogus", "--version", "18"], "bogus"),
+        (["oltp@1", "--engine", "postgresql", "--version", "9"], "9"),
+        (["oltp@1", "--engine", "postgresql", "--version", "x"], "x"),
+        (["oltp@1", "--engine", "postgresql", "--version", "18", "--input", "nope=1"], "nope"),
+        (["oltp@1", "--instance", "web", "--ram", "1GB"], "--instance"),
+        (["oltp@1", "--instance", "nobody"], "nobody"),
+    ],
+    "template choose": [(["nobody"], "nobody"), (["web"], "no template")],
+    "template assign": [(["nobody", "oltp@1", *WHY], "nobody"), (["web", "oltp@1", *WHY], "oltp")],
+    "template remove": [(["nobody", *WHY], "nobody"), (["web", *WHY], "no template")],
+    "plan": [(["nobody"], "nobody"), (["web", "--out", "/no/such/folder/plan"], "/no/such/folder/plan")],
+    "apply": [
+        (["nobody"], "nobody"),
+        (["nobody", "--undo", "--yes"], "nobody"),
+        (["web", "--plan", "0123abcd"], "0123abcd"),
+        (["web", "--plan", "/no/such/plan"], "/no/such/plan"),
+        (["web", "--plan", "FOLDER/broken.yaml"], "broken.yaml"),
+        (["web", "--undo", "--partial"], "--undo"),
+    ],
+    "verify": [(["nobody"], "nobody")],
+    "show": [(["zzzz"], "zzzz"), (["HEAD~99"], "HEAD~99")],
+    "history": [(["--limit", "0"], "0"), (["--part", "web"], "web"), (["--part", "a:b"], "a:b")],
+    "diff": [(["zzzz"], "zzzz"), (["HEAD", "zzzz"], "zzzz")],
+    "blame": [
+        ([], "no instance"),
+        (["nobody"], "nobody"),
+        (["web", "a", "b"], "more than one"),
+        (["web", "sort_memory"], "sort_memory"),
+        (["--group", "g", "--fleet", "e"], "both"),
+    ],
+    "revert": [(["zzzz", *WHY], "zzzz"), (["HEAD"], "--because")],
+    "audit log": [(["--limit", "x"], "x")],
+    "audit verify": [(["--head", "7"], "7"), (["--export", "/no/such"], "/no/such")],
+    "audit export": [(["--out", "/no/such/folder/log"], "/no/such/folder/log")],
+    "catalog list": [(["x"], "x")],
+    "catalog show": [(["bogus", "1"], "bogus"), (["postgresql", "18", "shared_bufers"], "shared_buffers")],
+    "catalog diff": [(["postgresql", "17", "99"], "99")],
+    "catalog harvest": [
+        (["postgresql"], "--target"),
+        (["bogus", "--target", "x"], "bogus"),
+        (["postgresql", "--target", "password=p"], "in the clear"),
+        (["postgresql", "--target", "no conninfo"], "connection string"),
+        (["simulated", "--target", "memory:h", "--describe-config", "/no/such"], "/no/such"),
+    ],
+    "completion": [(["tcsh"], "tcsh")],
+}
+TABLE = [(command, words, named) for command, cases in CASES.items() for words, named in cases]
+
+
+def test_every_command_is_given_bad_input():
+    assert set(CASES) == {" ".join(path) for path in LEAVES}
+
+
+@pytest.fixture
+def folder(web) -> Path:
+    (web.folder / "broken.yaml").write_text("setpoint: 1\ninstances:\n    a: [\n")
+    (web.folder / "engine.yaml").write_text(
+        "setpoint: 1\ninstances:\n  a: {engine: bogus}\n  b: {engine: simulated, template: x@1}\n"
+    )
+    (web.folder / "group.yaml").write_text("setpoint: 1\ninstances:\n  b: {engine: simulated, group: none}\n")
+    text = f"setpoint: 1\ninstances:\n  web:\n    engine: simulated\n    target: {web.target('web')}\n"
+    (web.folder / "value.yaml").write_text(f"{text}    settings: {{sort_memory: lots}}\n")
+    (web.folder / "latin.yaml").write_bytes(b"setpoint: 1\n# gr\xfc\xdfe\n")
+    return web.folder
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "named"), TABLE, ids=[" ".join((c, *w))[:80] for c, w, _ in TABLE]
+)
+def test_bad_input_ends_with_2_names_the_fault_and_changes_nothing(web, folder, command, words, named):
+    before = web.state(), (folder / "web.json").read_bytes() if (folder / "web.json").exists() else b""
+    result = web(*command.split(), *(word.replace("FOLDER", str(folder)) for word in words))
+    after = web.state(), (folder / "web.json").read_bytes() if (folder / "web.json").exists() else b""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert named in result.stderr
+    assert "hunter2" not in result.stderr
+    assert after == before
+
+
+def test_all_faults_are_told_at_once(web):
+    result = web("settings", "web", "bogus=1", "page_cost=x", "sort_memory=lots", *WHY)
+    assert result.exit_code == 2
+    assert all(word in result.stderr for word in ("bogus", "page_cost", "sort_memory", "3 faults"))
