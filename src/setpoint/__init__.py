@@ -1,7 +1,7 @@
 """Setpoint: the control plane for database configuration.
 
-``from setpoint import Setpoint`` is the library's front; everything else is imported from its room. Importing this module
-loads no driver, no store and no event loop.
+``from setpoint import Setpoint`` is the library's front; everything else is imported from its room. Importing
+this module loads no driver, no store and no event loop.
 """
 
 from __future__ import annotations

@@ -30,6 +30,10 @@ from setpoint.engines.plan import StepKind
 from setpoint.engines.simulated.driver import keep, restart, server_at
 from setpoint.errors import RefusedError
 
+WITH_AND_WITHOUT = [
+    pytest.param(True, id="restart"),
+    pytest.param(False, id="no-restart", marks=pytest.mark.slow),
+]
 RESTART = "import sys; from setpoint.engines.simulated.driver import restart; restart(sys.argv[1])"
 
 
@@ -70,7 +74,7 @@ def killers() -> Iterator[Mortals]:
         yield found
 
 
-@pytest.mark.parametrize("may_restart", [True, False], ids=["restart", "no-restart"])
+@pytest.mark.parametrize("may_restart", WITH_AND_WITHOUT)
 def test_a_killed_apply_is_finished_or_undone(simulated, killers, may_restart):
     scene = simulated
     for death in count(1):
@@ -97,7 +101,7 @@ def test_a_killed_apply_is_finished_or_undone(simulated, killers, may_restart):
     assert death > 30
 
 
-@pytest.mark.parametrize("may_restart", [True, False], ids=["restart", "no-restart"])
+@pytest.mark.parametrize("may_restart", WITH_AND_WITHOUT)
 def test_a_killed_undo_is_finished_or_applied_again(simulated, killers, may_restart):
     scene = simulated
     finish(scene, may_restart=may_restart)
@@ -164,11 +168,8 @@ def test_a_restart_command_that_outlives_us_is_no_riddle(simulated, tmp_path, ki
         setpoint.change_instance(NAME, own, reason="a deadly command")
     order = scene.order("apply", 0, may_restart=True) | {"is_simulated": False}
     assert killers.carry_out(order) == -signal.SIGKILL
-    starts = server_at(scene.server.target).starts
-    for _ in range(600):
-        if server_at(scene.server.target).starts > starts or scene.server.running()["cache_size"] == "262144":
-            break
-        threading.Event().wait(0.05)
+    while scene.server.running()["cache_size"] != "262144":
+        threading.Event().wait(0.01)
     with scene.open() as setpoint:
         assert setpoint.plan(NAME).unfinished_steps[-1].kind is StepKind.RESTART
     finish(scene, may_restart=True)

@@ -50,6 +50,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.$ -]{0,126}")
 _TEMPLATE = re.compile(r"([a-z][a-z0-9_-]*)@(\d+)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)", re.IGNORECASE)
+_MAX_SIZE = 2**60
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _TEXT_FIELDS = ("target", "password", "environment", "restart_command")
 
@@ -88,7 +89,11 @@ def parse_size(text: str) -> int:
         message = f"{text!r} is no size"
         raise ValueError(message)
     letters = match[2].upper().removesuffix("B").removesuffix("I")
-    return round(float(match[1]) * 1024 ** _POWERS[letters])
+    amount = float(match[1]) * 1024 ** _POWERS[letters]
+    if amount > _MAX_SIZE:
+        message = f"{text[:20]!r} is larger than any host"
+        raise ValueError(message)
+    return round(amount)
 
 
 def parse_template(text: str) -> TemplateUse:

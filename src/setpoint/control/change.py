@@ -142,7 +142,8 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
     with context.connected(name, instance, is_read_only=False) as driver:
         driver.lock(context.holder)
         observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
-        begun = _to_take_back(context, name, catalog)
+        records = list(_effective(context, name))
+        begun = _to_take_back(context, records, catalog)
         if not begun:
             raise RefusedError(
                 "there is no apply to take back",
@@ -154,7 +155,7 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
             observation,
             catalog,
             revision=revision.id if revision is not None else "",
-            stood_before={owned.parameter: owned.restore for owned in context.store.journal.owned(name)},
+            ours_before=_written_before(context, records),
         )
         _keep(context, back)
         restart = _restarter(back, instance) if may_restart else None
@@ -269,19 +270,21 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     return tuple(name for name in names if fold(name) not in kept)
 
 
-def _to_take_back(context: Context, name: str, catalog: Catalog) -> list[Begun]:
-    """Answer what an undo takes back, newest first.
+def _to_take_back(context: Context, records: list[Apply], catalog: Catalog) -> list[Begun]:
+    """Answer what an undo takes back, newest first, and leave in the records what is older.
 
     That is the last apply that had an effect, and with it what it finished: an apply that was cut short or
     left a restart open, or an undo that was cut short, and then also what that one was taking back.
     """
     found: list[Begun] = []
     is_cut_short = False
-    for record in _effective(context, name):
+    while records:
+        record = records[0]
         if is_undo(record):
             if record.outcome == "undone":
                 break
             is_cut_short = True
+            del records[0]
             continue
         begun = Begun(find_plan(context, record.plan_hash), tuple(range(record.step)))
         if record.outcome == "applied":
@@ -289,7 +292,20 @@ def _to_take_back(context: Context, name: str, catalog: Catalog) -> list[Begun]:
                 break
             is_cut_short = False
         found.append(begun)
+        del records[0]
     return found
+
+
+def _written_before(context: Context, records: Iterable[Apply]) -> dict[str, SettingText]:
+    """Answer for each parameter the text of ours that older records left, None where they gave it back."""
+    written: dict[str, SettingText] = {}
+    for record in records:
+        made = find_plan(context, record.plan_hash)
+        for step in reversed(made.steps[: record.step]):
+            if step.parameter:
+                is_given_back = step.parameter in made.released
+                written.setdefault(step.parameter, None if is_given_back else step.text)
+    return written
 
 
 def _carry_out(
@@ -297,7 +313,8 @@ def _carry_out(
 ) -> Verified:
     """Run an application with its logbook, and remember what was seen at its end."""
     made = application.plan
-    logbook.begin(application.check())
+    application.check()
+    logbook.begin()
     if made.over_budget:
         detail = {"plan": made.hash, "over_budget": made.over_budget, "because": accept_risk}
         context.store.audit.append(context.actor, "risk.accepted", made.instance, detail, context.now())

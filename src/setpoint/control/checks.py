@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from setpoint.config.configuration import (
@@ -41,6 +42,7 @@ def _faults(before: Configuration, after: Configuration) -> Iterator[InputError]
         if before.instances.get(name) != instance:
             yield from _template_faults(instance, name)
             yield from _secret_faults(instance, name)
+            yield from _command_faults(instance, name)
         if instance.group:
             yield from _group_faults(instance, name, after)
 
@@ -77,6 +79,16 @@ def _secret_faults(instance: Instance, where: str) -> Iterator[InputError]:
         yield InputError("a password stands in the target", where=where, next_step=SECRET_ADVICE)
     if not is_secret_reference(instance.password):
         yield InputError("a password stands here in the clear", where=where, next_step=SECRET_ADVICE)
+
+
+def _command_faults(instance: Instance, where: str) -> Iterator[InputError]:
+    try:
+        shlex.split(instance.restart_command)
+    except ValueError as fault:
+        next_step = "write it as a shell would read it, without pipes or variables"
+        yield InputError(
+            f"the restart command cannot be split into words: {fault}", where=where, next_step=next_step
+        )
 
 
 def _group_faults(instance: Instance, where: str, after: Configuration) -> Iterator[InputError]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from setpoint.config.budget import Claims, compile_claims, typed_values
+from setpoint.config.observation import OriginKind
 from setpoint.config.resolve import Resolved, resolve
 from setpoint.config.view import layers_of, template_of
 from setpoint.engines.registry import template_texts
@@ -59,7 +60,7 @@ def desired_of(
     use = template_of(configuration, instance)
     filled: Filled | None = None
     if use is not None:
-        current = typed_values({**running_texts(observation), **_above(configuration, name, at)}, catalog)
+        current = typed_values({**_given_texts(observation), **_above(configuration, name, at)}, catalog)
         filled = fill_template(engine, use, claims, facts, current)
     layers = layers_of(
         configuration,
@@ -82,7 +83,7 @@ def fill_for(
     """Fill any template for the observed instance, whichever it uses now; raises as `desired_of` does."""
     name = observation.instance
     facts = observation.facts.with_declared(configuration.instance(name).facts)
-    current = typed_values({**running_texts(observation), **_above(configuration, name, at)}, catalog)
+    current = typed_values({**_given_texts(observation), **_above(configuration, name, at)}, catalog)
     return fill_template(engine, use, compile_claims(engine.claims(), catalog), facts, current)
 
 
@@ -110,4 +111,18 @@ def running_texts(observation: Observation) -> dict[str, SettingText]:
     """Answer the instance's own running values."""
     return {
         name: setting.value for name, setting in observation.settings.items() if setting.value is not None
+    }
+
+
+def _given_texts(observation: Observation) -> dict[str, SettingText]:
+    """Answer the running values that somebody gave.
+
+    What the engine works out itself (its default, what it tunes from other settings) follows those settings
+    and must not be taken for a decision: filling after the restart would come to another answer.
+    """
+    own = {OriginKind.DEFAULT, OriginKind.BUILD}
+    return {
+        name: text
+        for name, text in running_texts(observation).items()
+        if (origin := observation.settings[name].in_force) is not None and origin.kind not in own
     }

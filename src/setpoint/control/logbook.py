@@ -20,7 +20,6 @@ from setpoint.store.records import Apply, Outcome, Owned, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from setpoint.catalog import Catalog
     from setpoint.config.configuration import SettingText
     from setpoint.control.context import Context
     from setpoint.engines.session import Verified
@@ -49,9 +48,8 @@ class Logbook:
         self._before_step = before_step
         self._id = f"{_UNDO if is_undo else ''}{uuid4().hex}"
         self._standing: dict[str, SettingText] = {}
-        self._catalog: Catalog | None = None
 
-    def begin(self, catalog: Catalog) -> None:
+    def begin(self) -> None:
         """Record that the plan is about to be applied, and close the record of a dead process.
 
         We hold the instance's lock, so nobody else is at work on it; but an apply that waits for a restart
@@ -76,7 +74,6 @@ class Logbook:
             )
         )
         self._standing = {owned.parameter: owned.ours for owned in journal.owned(plan.instance)}
-        self._catalog = catalog
 
     def intend(self, number: int, step: Step) -> None:
         """Record a step before it happens, and what of it will be ours."""
@@ -131,11 +128,12 @@ class Logbook:
         )
 
     def _as_we_wrote_it(self, parameter: str, found: SettingText) -> SettingText:
-        """Answer our own spelling of a text that is ours already, so that the first prior is kept."""
+        """Answer our own text where the parameter is ours already, so that the first prior is kept.
+
+        Putting drift right must not make the drift what a later release goes back to.
+        """
         ours = self._standing.get(parameter)
-        if found is None or ours is None or self._catalog is None:
-            return found
-        return ours if self._catalog.is_same(parameter, found, ours) else found
+        return found if ours is None else ours
 
 
 def is_undo(record: Apply) -> bool:

@@ -70,13 +70,13 @@ def make_way_back(
     catalog: Catalog,
     *,
     revision: str,
-    stood_before: Mapping[str, SettingText],
+    ours_before: Mapping[str, SettingText],
 ) -> Plan:
     """Make the plan that takes back what was begun of one or more plans, given newest first.
 
     Each parameter goes back to what stood before the oldest of its steps, whether or not its effects came.
-    `stood_before` says for each parameter of ours what stood before us; one that goes back to that is ours
-    no more. Raises `ConflictError` naming every parameter whose entry none of the steps could have left.
+    `ours_before` says what we had written by then; a parameter that goes back to anything else is ours no
+    more. Raises `ConflictError` naming every parameter whose entry none of the steps could have left.
     """
     texts: dict[str, list[Step]] = {}
     for step in _begun_steps(begun):
@@ -107,7 +107,7 @@ def make_way_back(
             step.parameter
             for step in steps
             if step.text is None
-            or _is_same(step.parameter, step.text, stood_before.get(step.parameter, step.text), catalog)
+            or not _is_same(step.parameter, step.text, ours_before.get(step.parameter), catalog)
         ),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -44,6 +45,7 @@ worst seconds.
 """
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = 120.0
+_SAID_CHARACTERS = 300
 
 
 class Journal(Protocol):
@@ -91,16 +93,25 @@ def drive(questions: Generator[Request, Reply, _Result], driver: Driver) -> _Res
 def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECONDS) -> None:
     """Run a restart command without a shell; raise `UnavailableError` with the end of its output."""
     words = shlex.split(command)
-    try:
-        ended = subprocess.run(  # noqa: S603 - the command is the operator's own configuration, run without a shell
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        message = f"the restart command did not run to its end: {fault}"
-        raise UnavailableError(message, where=words[0] if words else "") from None
+    # Into a file, because a server started by the command can keep a pipe open for as long as it lives.
+    with tempfile.TemporaryFile() as output:
+        try:
+            ended = subprocess.run(  # noqa: S603 - the operator's own configuration, run without a shell
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=timeout_seconds,
+                check=False,
+                start_new_session=True,  # a terminal's Ctrl-C must not reach the server through it
+            )
+        except (OSError, subprocess.TimeoutExpired) as fault:
+            message = f"the restart command did not run to its end: {fault}"
+            raise UnavailableError(message, where=words[0] if words else "") from None
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
     if ended.returncode:
-        tail = (ended.stderr or ended.stdout).decode(errors="replace").strip()[-300:]
-        message = f"the restart command ended with {ended.returncode}: {tail}"
+        message = f"the restart command ended with {ended.returncode}: {said[-_SAID_CHARACTERS:]}"
         raise UnavailableError(message, where=words[0])
 
 
@@ -169,7 +180,7 @@ class Application:
         self.driver.lock(self.holder)
         now, catalog = self._observe()
         begun = Begun(self.plan, tuple(numbers))
-        back = make_way_back([begun], now, catalog, revision=self.plan.revision, stood_before={})
+        back = make_way_back([begun], now, catalog, revision=self.plan.revision, ours_before={})
         return replace(self, plan=back).run()
 
     def _take(self, number: int, step: Step) -> None:
