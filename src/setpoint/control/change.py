@@ -13,27 +13,33 @@ from setpoint.config.budget import BudgetVerdict, judge, typed_values
 from setpoint.config.drift import Drift, classify
 from setpoint.control.desired import Desired, desired_of, running_texts
 from setpoint.control.logbook import Logbook, is_at_work, is_undo
+from setpoint.control.past import (
+    begun_steps,
+    effective,
+    keep_plan,
+    left_open,
+    releases,
+    to_take_back,
+    written_before,
+)
 from setpoint.control.watch import catalog_of, last_seen, observe
 from setpoint.engines import session
 from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.engines.planner import Begun, builds_on, is_persisted, make_plan, make_way_back
-from setpoint.engines.port import Release
+from setpoint.engines.planner import make_plan, make_way_back
 from setpoint.engines.registry import get_engine
 from setpoint.engines.session import Application, Verified, run_restart_command
-from setpoint.errors import InputError, NotFoundError, OverBudgetError, RefusedError, StalePlanError
+from setpoint.errors import InputError, OverBudgetError, RefusedError, StalePlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import Configuration, Instance, SettingText
-    from setpoint.config.observation import Observation, ObservedSetting
+    from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.engines.port import Driver
-    from setpoint.store.records import Apply, Owned
+    from setpoint.store.records import Apply
 
-_LOOK_BACK = 100
-"""How many applies to one instance are looked through for what can be taken back."""
 BeforeStep = Callable[[int, Step], None]
 STALE_AFTER = timedelta(hours=1)
 """How old an observation may be before drift calls itself stale."""
@@ -75,26 +81,20 @@ def plan(context: Context, name: str) -> Planned:
     observation, catalog = observe(context, name)
     base = revision.id if revision is not None else ""
     desired = desired_of(engine, configuration, observation, catalog, revision=base, at=context.now())
-    releases = tuple(_releases(context, desired, observation, catalog))
     made = make_plan(
         engine,
         desired.resolved,
         observation,
         catalog,
         revision=base,
-        releases=releases,
-        left=_left_open(context, name),
+        releases=tuple(releases(context, desired, observation, catalog)),
+        left=left_open(context, name),
     )
     budget, over_budget = _weigh(made, desired, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
-    _keep(context, made)
+    keep_plan(context, made)
     unfinished = context.store.journal.unfinished(name)
-    return Planned(made, desired, budget, observation, catalog, unfinished, _begun_steps(context, unfinished))
-
-
-def find_plan(context: Context, name_or_hash: str) -> Plan:
-    """Answer a kept plan by its hash or the beginning of one; raise `NotFoundError`."""
-    return msgspec.json.decode(context.store.plans.get(name_or_hash).body, type=Plan)
+    return Planned(made, desired, budget, observation, catalog, unfinished, begun_steps(context, unfinished))
 
 
 def apply(
@@ -123,7 +123,7 @@ def apply(
     instance = configuration.instance(made.instance)
     restart = _restarter(made, instance) if may_restart else None
     let_go = _let_go(context, configuration, made)
-    _keep(context, made)
+    keep_plan(context, made)
     logbook = Logbook(context, made, before_step=before_step)
     with context.connected(made.instance, instance, is_read_only=False) as driver:
         application = _application(context, driver, made, logbook, restart)
@@ -142,8 +142,8 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
     with context.connected(name, instance, is_read_only=False) as driver:
         driver.lock(context.holder)
         observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
-        records = list(_effective(context, name))
-        begun = _to_take_back(context, records, catalog)
+        records = list(effective(context, name))
+        begun = to_take_back(context, records, catalog)
         if not begun:
             raise RefusedError(
                 "there is no apply to take back",
@@ -155,9 +155,9 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
             observation,
             catalog,
             revision=revision.id if revision is not None else "",
-            ours_before=_written_before(context, records),
+            ours_before=written_before(context, records),
         )
-        _keep(context, back)
+        keep_plan(context, back)
         restart = _restarter(back, instance) if may_restart else None
         logbook = Logbook(context, back, is_undo=True)
         application = _application(context, driver, back, logbook, restart)
@@ -182,7 +182,9 @@ def drift(
     desired = desired_of(
         context.engine_of(instance), configuration, observation, catalog, revision=base, at=now
     )
-    return observation, classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
+    return observation, classify(
+        _by_engine_name(desired, catalog), observation, catalog, at=now, stale_after=stale_after
+    )
 
 
 def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
@@ -198,63 +200,19 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
         catalog = catalog_of(context, instance, observation)
         engine = context.engine_of(instance)
         desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now)
-        judged[name] = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
+        judged[name] = classify(
+            _by_engine_name(desired, catalog), observation, catalog, at=now, stale_after=STALE_AFTER
+        )
     return judged
 
 
-def _keep(context: Context, made: Plan) -> None:
-    """Keep a plan by its hash, so that whoever comes after a dead process can read what it was doing."""
-    body = msgspec.json.encode(made)
-    context.store.plans.put(made.hash, made.instance, made.revision, body, context.actor, context.now())
-
-
-def _releases(
-    context: Context, desired: Desired, observation: Observation, catalog: Catalog
-) -> Iterator[Release]:
-    """Answer what is ours, is not asked for any more, and is not back yet at what stood before us."""
-    asked = {catalog.grammar.fold_name(name) for name in desired.resolved}
-    for owned in context.store.journal.owned(observation.instance):
-        name, observed = owned.parameter, observation.settings.get(owned.parameter)
-        if catalog.grammar.fold_name(name) in asked or is_persisted(name, owned.restore, observed, catalog):
-            continue
-        ours = _standing(context, owned, observed, catalog)
-        yield Release(parameter=name, ours=ours, restore=owned.restore)
-
-
-def _left_open(context: Context, name: str) -> tuple[Step, ...]:
-    """Answer what an apply began that was cut short, and its reload and restart if they were not done."""
-    record = next(_effective(context, name), None)
-    if record is None or record.state == "new":
-        return ()
-    steps = find_plan(context, record.plan_hash).steps
-    done = record.step if record.is_step_done else record.step - 1
-    return (
-        *(step for step in steps[: record.step] if step.parameter),
-        *(step for step in steps[done:] if not step.parameter),
-    )
-
-
-def _effective(context: Context, name: str) -> Iterator[Apply]:
-    """Answer the applies and undos that may have changed something, newest first."""
-    rows = context.store.audit.rows(subject=name, action="apply.begin", limit=_LOOK_BACK, newest_first=True)
-    for row in rows:
-        record = context.store.journal.get(row.detail["apply"])
-        if record.step and record.state != "old":
-            yield record
-
-
-def _standing(
-    context: Context, owned: Owned, observed: ObservedSetting | None, catalog: Catalog
-) -> SettingText:
-    """Answer our text that stands, if one does: an apply that was cut short may not have come to its own."""
-    record = context.store.journal.get(owned.apply_id)
-    if record.state == "new":
-        return owned.ours
-    steps = [step for step in _begun_steps(context, record) if step.parameter == owned.parameter]
-    found = [step.prior.persisted for step in steps if step.prior is not None]
-    return next(
-        (text for text in found if is_persisted(owned.parameter, text, observed, catalog)), owned.ours
-    )
+def _by_engine_name(desired: Desired, catalog: Catalog) -> dict[str, SettingText]:
+    """Answer the desired texts by the engine's own spelling of names, under which they are observed."""
+    found = {name: catalog.find(name) for name in desired.resolved}
+    return {
+        parameter.name if parameter is not None else name: desired.resolved[name].text
+        for name, parameter in found.items()
+    }
 
 
 def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:
@@ -270,44 +228,6 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     return tuple(name for name in names if fold(name) not in kept)
 
 
-def _to_take_back(context: Context, records: list[Apply], catalog: Catalog) -> list[Begun]:
-    """Answer what an undo takes back, newest first, and leave in the records what is older.
-
-    That is the last apply that had an effect, and with it what it finished: an apply that was cut short or
-    left a restart open, or an undo that was cut short, and then also what that one was taking back.
-    """
-    found: list[Begun] = []
-    is_cut_short = False
-    while records:
-        record = records[0]
-        if is_undo(record):
-            if record.outcome == "undone":
-                break
-            is_cut_short = True
-            del records[0]
-            continue
-        begun = Begun(find_plan(context, record.plan_hash), tuple(range(record.step)))
-        if record.outcome == "applied":
-            if found and not is_cut_short and not builds_on(found[-1], begun, catalog):
-                break
-            is_cut_short = False
-        found.append(begun)
-        del records[0]
-    return found
-
-
-def _written_before(context: Context, records: Iterable[Apply]) -> dict[str, SettingText]:
-    """Answer for each parameter the text of ours that older records left, None where they gave it back."""
-    written: dict[str, SettingText] = {}
-    for record in records:
-        made = find_plan(context, record.plan_hash)
-        for step in reversed(made.steps[: record.step]):
-            if step.parameter:
-                is_given_back = step.parameter in made.released
-                written.setdefault(step.parameter, None if is_given_back else step.text)
-    return written
-
-
 def _carry_out(
     context: Context, application: Application, logbook: Logbook, accept_risk: str, let_go: Iterable[str]
 ) -> Verified:
@@ -321,15 +241,6 @@ def _carry_out(
     verified = logbook.ended(application.run, let_go=let_go)
     context.store.snapshots.put(verified.observation, verified.catalog.data)
     return verified
-
-
-def _begun_steps(context: Context, left: Apply | None) -> tuple[Step, ...]:
-    if left is None:
-        return ()
-    try:
-        return find_plan(context, left.plan_hash).steps[: left.step]
-    except NotFoundError:
-        return ()
 
 
 def _application(

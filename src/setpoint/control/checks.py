@@ -19,7 +19,7 @@ from setpoint.errors import InputError, InputErrors, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.config.configuration import Configuration, TemplateUse
+    from setpoint.config.configuration import Configuration, Settings, TemplateUse
 
 
 def check_parts(before: Configuration, after: Configuration) -> None:
@@ -35,13 +35,18 @@ def check_parts(before: Configuration, after: Configuration) -> None:
 def _faults(before: Configuration, after: Configuration) -> Iterator[InputError]:
     for engine in after.fleet.keys() - before.fleet.keys():
         yield from _engine_faults(engine, f"fleet {engine}")
+    for engine, settings in after.fleet.items():
+        if before.fleet.get(engine) != settings:
+            yield from _setting_faults(settings, f"fleet {engine}")
     for name, group in after.groups.items():
         if before.groups.get(name) != group:
             yield from _template_faults(group, f"group {name}")
+            yield from _setting_faults(group.settings, f"group {name}")
     for name, instance in after.instances.items():
         if before.instances.get(name) != instance:
             yield from _template_faults(instance, name)
             yield from _secret_faults(instance, name)
+            yield from _setting_faults(instance.settings, name)
             yield from _command_faults(instance, name)
         if instance.group:
             yield from _group_faults(instance, name, after)
@@ -72,6 +77,13 @@ def _use_faults(engine: str, use: TemplateUse, where: str) -> Iterator[InputErro
         if name not in known:
             next_step = f"it takes {', '.join(known)}" if known else "it takes none"
             yield InputError(f"template {template} has no input {name!r}", where=where, next_step=next_step)
+
+
+def _setting_faults(settings: Settings, where: str) -> Iterator[InputError]:
+    for name, text in settings.items():
+        if text is not None and any(map(holds_secret, (text,) if isinstance(text, str) else text)):
+            what = f"{name}: a password stands in the text"
+            yield InputError(what, where=where, next_step="set it on the server by hand")
 
 
 def _secret_faults(instance: Instance, where: str) -> Iterator[InputError]:

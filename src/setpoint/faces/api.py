@@ -18,7 +18,7 @@ from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_fleet, write_fleet
 from setpoint.config.view import FleetView, template_of
-from setpoint.control import advice, change, configure, history, records, watch
+from setpoint.control import advice, change, configure, history, past, records, watch
 from setpoint.control.desired import desired_of, fill_for
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
@@ -280,7 +280,7 @@ class Setpoint:
 
     def find_plan(self, plan_hash: str) -> Plan:
         """Answer a kept plan by its hash or the beginning of one."""
-        return change.find_plan(self._context, plan_hash)
+        return past.find_plan(self._context, plan_hash)
 
     def apply(
         self,

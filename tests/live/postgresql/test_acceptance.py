@@ -157,23 +157,35 @@ def test_a_syntax_error_in_a_file_blocks_what_no_reload_would_bring(setpoint, se
     assert drift_of(setpoint, "jit").drift_class is DriftClass.IN_SYNC
 
 
-def test_values_that_wait_are_clamped_or_shadowed_are_called_so(setpoint, server, ask):
-    run(server, "ALTER SYSTEM SET max_connections = 77", "ALTER SYSTEM SET listen_addresses = '*'")
-    ask(max_connections="77", listen_addresses="*", autovacuum_work_mem="16kB", max_wal_senders="9")
-    planned = setpoint.plan(NAME)
-    assert [blocked.parameter for blocked in planned.plan.blocked] == ["listen_addresses"]
-    setpoint.apply(planned.plan)
+def test_values_that_wait_or_are_clamped_are_called_so(setpoint, server, ask):
+    run(server, "ALTER SYSTEM SET max_connections = 77")
+    ask(max_connections="77", autovacuum_work_mem="16kB", max_wal_senders="9")
+    setpoint.apply(setpoint.plan(NAME).plan)
     classes = {drift.parameter: drift.drift_class for drift in setpoint.drift(NAME)[1]}
     assert classes == {
         "autovacuum_work_mem": DriftClass.NORMALISED,
-        "listen_addresses": DriftClass.SHADOWED,
         "max_connections": DriftClass.PENDING_RESTART,
         "max_wal_senders": DriftClass.PENDING_RESTART,
     }
     assert "16kB" in drift_of(setpoint, "autovacuum_work_mem").explanation
     setpoint.apply(setpoint.plan(NAME).plan, may_restart=True)
     assert drift_of(setpoint, "max_connections").drift_class is DriftClass.IN_SYNC
-    assert drift_of(setpoint, "listen_addresses").drift_class is DriftClass.SHADOWED
+
+
+def test_what_the_command_line_shadows_is_called_so(setpoint, server, ask):
+    run(server, "ALTER SYSTEM SET listen_addresses = '*'")
+    ask(listen_addresses="*")
+    (blocked,) = setpoint.plan(NAME).plan.blocked
+    assert "the command line sets it" in blocked.why
+    drift = drift_of(setpoint, "listen_addresses")
+    assert (drift.drift_class, drift.origin.kind) == (DriftClass.SHADOWED, OriginKind.COMMAND_LINE)
+
+
+@pytest.mark.xfail(reason="an entry behind the command line counts as one that no start survives")
+def test_what_the_command_line_shadows_is_in_nobodys_way(setpoint, server, ask):
+    run(server, "ALTER SYSTEM SET listen_addresses = '*'")
+    ask(max_connections="77")
+    assert not setpoint.plan(NAME).plan.blocked
 
 
 def test_a_change_behind_our_back_is_shown_with_its_place_and_put_right(setpoint, server, ask):
@@ -187,12 +199,20 @@ def test_a_change_behind_our_back_is_shown_with_its_place_and_put_right(setpoint
     drift = drift_of(setpoint, "work_mem")
     assert drift.drift_class is DriftClass.DRIFTED
     assert "postgresql.auto.conf" in drift.explanation
-    assert drift_of(setpoint, "timezone").drift_class is DriftClass.IN_SYNC
+    assert drift_of(setpoint, "TimeZone").drift_class is DriftClass.IN_SYNC
     setpoint.apply(setpoint.plan(NAME).plan)
     assert not [drift for drift in setpoint.drift(NAME)[1] if drift.is_deviation]
     setpoint.change_settings(PART, {}, removed=["work_mem", "timezone"], reason="leave it")
     setpoint.apply(setpoint.plan(NAME).plan)
     assert auto_conf(server) == []
+
+
+@pytest.mark.xfail(reason="what runs is compared, not what the next reload brings")
+def test_an_entry_taken_out_and_not_loaded_yet_is_written_again(setpoint, server, ask):
+    ask(random_page_cost="2")
+    setpoint.apply(setpoint.plan(NAME).plan)
+    run(server, "ALTER SYSTEM RESET random_page_cost")
+    assert [step.parameter for step in setpoint.plan(NAME).plan.steps] == ["random_page_cost", ""]
 
 
 def test_a_monitoring_login_sees_and_is_told_what_a_superuser_must_do(setpoint, server, log_in, ask):

@@ -59,6 +59,9 @@ def find_refusals(wishes: Sequence[Wish], observation: Observation, catalog: Cat
 
 def _forbidden(wish: Wish, observation: Observation) -> _Reason | None:
     """Answer why this login, or anybody, may not change it through SQL."""
+    if any(knowledge.MASK in (origin.text or "") for origin in wish.observed.origins):
+        why = "its text on the server holds a secret, which is not kept, so there would be no way back"
+        return _Reason(why, "set it by hand, and take it out of the configuration")
     if observation.facts.is_managed_service:
         return _Reason(
             f"{_service(observation)} does not allow ALTER SYSTEM", "change it in the service's settings"

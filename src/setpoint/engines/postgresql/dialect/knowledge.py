@@ -217,3 +217,7 @@ def enum_aliases(name: str, values: Iterable[str], major: int) -> dict[str, str]
     if name == "password_encryption" and major < 14:  # noqa: PLR2004 - the boolean's words went away in 14
         aliases.update(dict.fromkeys(("on", *_TRUE_WORDS), "md5"))
     return aliases
+
+
+MASK = "********"
+"""What stands in an observation where the server's text holds a secret."""

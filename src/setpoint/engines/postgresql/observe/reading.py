@@ -21,6 +21,7 @@ from setpoint.engines.postgresql.observe.origins import (
 )
 from setpoint.engines.postgresql.observe.parameters import read_parameter
 from setpoint.engines.postgresql.observe.reply import FileRow, decode_answer
+from setpoint.engines.postgresql.observe.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tupl
 
     Raise `UnavailableError` on an unreadable reply.
     """
-    answer = decode_answer(reply)
+    answer = without_secrets(decode_answer(reply))
     rows = {row.name.lower(): row for row in answer.settings}
     files, host = answer.files, answer.host
     catalog = _catalog(answer, version)
