@@ -32,7 +32,12 @@ POINTS = [pytest.param(FEW, id="few"), pytest.param(ALL, id="all", marks=pytest.
 class PostgresServer:
     engine = "postgresql"
     first: Mapping[str, str] = {"work_mem": "16384", "jit": "off"}
-    second: Mapping[str, str] = {"work_mem": "32768", "checkpoint_timeout": "60", "max_connections": "77"}
+    second: Mapping[str, str] = {
+        "work_mem": "32768",
+        "checkpoint_timeout": "60",
+        "max_connections": "77",
+        "random_page_cost": "2",
+    }
 
     def __init__(self, server: PrivatePostgres) -> None:
         self.server = server

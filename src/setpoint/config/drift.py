@@ -64,7 +64,7 @@ def classify(
     An observation older than `stale_after` makes every class stale: its old judgement is told in the
     explanation, and nothing is called in sync that was not looked at.
     """
-    drifts = [judge(name, desired[name], observation.settings.get(name), catalog) for name in sorted(desired)]
+    drifts = [judge(name, desired[name], observation.setting(name), catalog) for name in sorted(desired)]
     age = at - observation.at
     if stale_after is None or age <= stale_after:
         return tuple(drifts)
@@ -115,6 +115,9 @@ def _judge_running(
     origin = observed.in_force
     if observed.pending is not None and not catalog.is_same(name, _text(desired), observed.pending):
         why = f"runs as desired, but {catalog.show(name, observed.pending)} waits for a restart"
+        return _drift(name, DriftClass.DRIFTED, desired, shown, origin, why, is_deviation=True)
+    if origin is not None and origin.fault:
+        why = f"runs as desired, but {origin}: {origin.fault}"
         return _drift(name, DriftClass.DRIFTED, desired, shown, origin, why, is_deviation=True)
     others = [
         o for o in observed.overrides if o.text is None or not catalog.is_same(name, o.text, _text(desired))

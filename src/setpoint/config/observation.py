@@ -129,3 +129,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     catalog_hash: str = ""
     cost_ms: float = 0.0
     """Server time the observation took, in milliseconds."""
+
+    def setting(self, name: str) -> ObservedSetting | None:
+        """Answer the setting of that name in any case (``timezone`` for ``TimeZone``), or None."""
+        found = self.settings.get(name)
+        if found is not None:
+            return found
+        folded = name.lower()
+        return next((setting for key, setting in self.settings.items() if key.lower() == folded), None)

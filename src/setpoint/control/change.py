@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, Instance, SettingText
+    from setpoint.config.configuration import Configuration, Instance
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.engines.port import Driver
@@ -182,9 +182,7 @@ def drift(
     desired = desired_of(
         context.engine_of(instance), configuration, observation, catalog, revision=base, at=now
     )
-    return observation, classify(
-        _by_engine_name(desired, catalog), observation, catalog, at=now, stale_after=stale_after
-    )
+    return observation, classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
 
 
 def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
@@ -200,19 +198,8 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
         catalog = catalog_of(context, instance, observation)
         engine = context.engine_of(instance)
         desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now)
-        judged[name] = classify(
-            _by_engine_name(desired, catalog), observation, catalog, at=now, stale_after=STALE_AFTER
-        )
+        judged[name] = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
     return judged
-
-
-def _by_engine_name(desired: Desired, catalog: Catalog) -> dict[str, SettingText]:
-    """Answer the desired texts by the engine's own spelling of names, under which they are observed."""
-    found = {name: catalog.find(name) for name in desired.resolved}
-    return {
-        parameter.name if parameter is not None else name: desired.resolved[name].text
-        for name, parameter in found.items()
-    }
 
 
 def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ def desired_of(
         revision=revision,
         template_settings=filled.texts() if filled is not None else None,
     )
-    return Desired(resolve(layers, at), filled, facts, claims)
+    resolved = {_listed_name(catalog, key): setting for key, setting in resolve(layers, at).items()}
+    return Desired(resolved, filled, facts, claims)
 
 
 def fill_for(
@@ -126,3 +127,9 @@ def _given_texts(observation: Observation) -> dict[str, SettingText]:
         for name, text in running_texts(observation).items()
         if (origin := observation.settings[name].in_force) is not None and origin.kind not in own
     }
+
+
+def _listed_name(catalog: Catalog, name: str) -> str:
+    """Answer a name as the instance lists it (``TimeZone`` for ``timezone``); an unknown one as it is."""
+    parameter = catalog.find(name)
+    return parameter.name if parameter is not None else name

@@ -46,7 +46,7 @@ def releases(
     """Answer what is ours, is not asked for any more, and is not back yet at what stood before us."""
     asked = {catalog.grammar.fold_name(name) for name in desired.resolved}
     for owned in context.store.journal.owned(observation.instance):
-        name, observed = owned.parameter, observation.settings.get(owned.parameter)
+        name, observed = owned.parameter, observation.setting(owned.parameter)
         if catalog.grammar.fold_name(name) in asked or is_persisted(name, owned.restore, observed, catalog):
             continue
         ours = _standing(context, owned, observed, catalog)

@@ -84,7 +84,7 @@ def make_way_back(
     steps: list[Step] = []
     conflicts: list[str] = []
     for name, own in texts.items():
-        made = _step_back(own, observation.settings.get(name), catalog)
+        made = _step_back(own, observation.setting(name), catalog)
         if made is None:
             conflicts.append(name)
         else:
@@ -144,7 +144,7 @@ def is_persisted(name: str, text: SettingText, observed: ObservedSetting | None,
 def _made_up_for(left: Sequence[Step], made: Sequence[Step], observation: Observation) -> Iterator[Step]:
     kinds = {step.kind for step in made}
     begun = {step.parameter for step in left if step.parameter}
-    waiting = [name for name in sorted(begun) if _is_waiting(observation.settings.get(name))]
+    waiting = [name for name in sorted(begun) if _is_waiting(observation.setting(name))]
     for step in left:
         is_due = step.kind is StepKind.RELOAD or (step.kind is StepKind.RESTART and waiting)
         if begun and is_due and step.kind not in kinds:
@@ -207,9 +207,7 @@ def _taking_effect(
         step.parameter
         for step in steps
         if step.context is Context.RESTART
-        and _is_restart_due(
-            step, texts[step.parameter][-1], observation.settings.get(step.parameter), catalog
-        )
+        and _is_restart_due(step, texts[step.parameter][-1], observation.setting(step.parameter), catalog)
     ]
     if waiting:
         yield Step(kind=StepKind.RESTART, reason=f"for {', '.join(sorted(waiting))}")

@@ -305,7 +305,7 @@ class Application:
         now, _ = self._observe()
         names = [step.parameter for step in self.plan.steps if step.context is Context.RESTART]
         before = self._before.settings if self._before is not None else {}
-        return any(_value(now.settings.get(name)) != _value(before.get(name)) for name in names)
+        return any(_value(now.setting(name)) != _value(before.get(name)) for name in names)
 
     def _is_settled(self) -> bool:
         """Wait until the instance reads as it did before; answer whether it does."""
@@ -338,7 +338,7 @@ def _same_state(
 
 def _judge_done(step: Step, observation: Observation, catalog: Catalog) -> Drift:
     """Judge a step that was done: its text stands, or for a reset no persisted entry does."""
-    observed = observation.settings.get(step.parameter)
+    observed = observation.setting(step.parameter)
     if step.text is None:
         return _judge_reset(step.parameter, observed, catalog)
     drift = judge(step.parameter, step.text, observed, catalog)

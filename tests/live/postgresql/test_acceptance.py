@@ -181,7 +181,6 @@ def test_what_the_command_line_shadows_is_called_so(setpoint, server, ask):
     assert (drift.drift_class, drift.origin.kind) == (DriftClass.SHADOWED, OriginKind.COMMAND_LINE)
 
 
-@pytest.mark.xfail(reason="an entry behind the command line counts as one that no start survives")
 def test_what_the_command_line_shadows_is_in_nobodys_way(setpoint, server, ask):
     run(server, "ALTER SYSTEM SET listen_addresses = '*'")
     ask(max_connections="77")
@@ -207,7 +206,6 @@ def test_a_change_behind_our_back_is_shown_with_its_place_and_put_right(setpoint
     assert auto_conf(server) == []
 
 
-@pytest.mark.xfail(reason="what runs is compared, not what the next reload brings")
 def test_an_entry_taken_out_and_not_loaded_yet_is_written_again(setpoint, server, ask):
     ask(random_page_cost="2")
     setpoint.apply(setpoint.plan(NAME).plan)

@@ -1,4 +1,4 @@
-"""The built wheel, alone in an environment of its own, does the main job from a folder that is no checkout."""
+"""The built wheel, alone in a fresh environment, does the main job from a folder that is no checkout."""
 
 from __future__ import annotations
 
@@ -66,16 +66,13 @@ def programs(tmp_path_factory) -> Path:
     run(programs / "python", "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel, folder=folder)
     packages = next((folder / "venv" / "lib").glob("python*/site-packages"))
     for found in needed().values():
-        for top in {
-            path.parts[0] for path in found.files or () if path.parts[0] not in {"..", "__pycache__"}
-        }:
+        for top in {path.parts[0] for path in found.files or ()} - {"..", "__pycache__"}:
             place = packages / top
             if not place.exists():
                 place.symlink_to(Path(str(found.locate_file(top))).resolve())
     return programs
 
 
-@pytest.mark.slow
 def test_the_wheel_alone_does_the_main_job(programs, postgresql, tmp_path):
     def setpoint(*words: str) -> str:
         return run(programs / "setpoint", *words, "--store", str(tmp_path / "here.db"), folder=tmp_path)

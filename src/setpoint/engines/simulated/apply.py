@@ -33,7 +33,7 @@ def steps(
     blocked: list[Blocked] = []
     for name in sorted(desired):
         text = desired[name]
-        drift = judge(name, text, observation.settings.get(name), catalog)
+        drift = judge(name, text, observation.setting(name), catalog)
         if drift.drift_class in _RIGHT and _is_lasting(name, text, observation, catalog):
             continue
         why = _obstacle(name, text, catalog, drift.drift_class)

@@ -102,8 +102,13 @@ def is_so(parameter: Parameter, text: SettingText, observed: ObservedSetting, ca
     name, following = parameter.name, next_origin(observed)
     if observed.pending is not None and not is_text(name, text, observed.pending, catalog):
         return False
-    is_command = following is not None and following.kind is OriginKind.COMMAND_LINE
-    stays = following is None or is_command or is_text(name, text, following.text, catalog)
+    if following is None:
+        origin = observed.in_force
+        is_gone = origin is not None and bool(origin.fault)
+        stays = not is_gone or is_text(name, text, observed.origins[0].text, catalog)
+    else:
+        is_command = following.kind is OriginKind.COMMAND_LINE
+        stays = is_command or is_text(name, text, following.text, catalog)
     if is_running(parameter, text, observed, catalog):
         return stays
     # The engine runs another value than is written (it clamps or completes it): writing it again is idle.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.catalog import Catalog
 from setpoint.catalog.catalog import CatalogData
-from setpoint.config.observation import FileFault, Observation, ObservedSetting
+from setpoint.config.observation import FileFault, Observation, ObservedSetting, OriginKind
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.postgresql.dialect.conf import parse_conf
 from setpoint.engines.postgresql.dialect.grammar import GRAMMAR
@@ -22,6 +22,7 @@ from setpoint.engines.postgresql.observe.origins import (
 from setpoint.engines.postgresql.observe.parameters import read_parameter
 from setpoint.engines.postgresql.observe.reply import FileRow, decode_answer
 from setpoint.engines.postgresql.observe.secrets import without_secrets
+from setpoint.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tupl
         file_faults=tuple(
             FileFault(file=row.file, line=row.line or 0, message=_fault_text(row, rows))
             for row in files or ()
-            if row.file is not None and _is_fault(row, settings)
+            if row.file is not None and _is_fault(row, settings, catalog)
         ),
         unseen=_unseen(answer, files, host, settings),
         alterable=_alterable(answer, version),
@@ -132,14 +133,27 @@ def _metrics(answer: Answer) -> dict[str, float]:
     return {name: value for name, value in sorted(found.items()) if value is not None}
 
 
-def _is_fault(row: FileRow, settings: Mapping[str, ObservedSetting]) -> bool:
-    """Tell a line the server refuses from one that only waits for a restart."""
+def _is_fault(row: FileRow, settings: Mapping[str, ObservedSetting], catalog: Catalog) -> bool:
+    """Tell a line the server refuses from one that waits for a restart or stands behind the command line."""
     if row.error is None:
         return False
     if row.name is None:
         return True
     setting = next((s for name, s in settings.items() if name.lower() == (row.name or "").lower()), None)
-    return setting is None or setting.pending is None or setting.pending != row.text
+    if setting is None:
+        return True
+    is_shadowed = any(origin.kind is OriginKind.COMMAND_LINE for origin in setting.origins)
+    if is_shadowed and _is_readable(row, catalog):
+        return False
+    return setting.pending is None or setting.pending != row.text
+
+
+def _is_readable(row: FileRow, catalog: Catalog) -> bool:
+    try:
+        catalog.parse(row.name or "", row.text or "")
+    except InputError:
+        return False
+    return True
 
 
 def _fault_text(row: FileRow, rows: Mapping[str, SettingRow]) -> str:
