@@ -8,6 +8,7 @@ connections when it restarts, as real ones do.
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -62,7 +63,10 @@ def keep(address: str, server: Server) -> None:
     if path is None:
         _servers[address] = server
     else:
-        path.write_bytes(msgspec.json.encode(server))
+        # Whole or not at all: another process may read it at any moment.
+        beside = path.with_suffix(f".{os.getpid()}")
+        beside.write_bytes(msgspec.json.encode(server))
+        beside.replace(path)
 
 
 def restart(address: str) -> None:
