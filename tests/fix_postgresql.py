@@ -153,3 +153,10 @@ def _why_absent(found: Discovery, major: int) -> str:
         if place.parent.name.startswith(f"postgresql-{major}"):
             return f"{place}: {reason}"
     return f"not fetched; run: python tools/engines.py fetch postgresql-{major}"
+
+
+def skip_without_module(builds: dict[int, PostgresBinaries], major: int, module: str) -> None:
+    """Skip a test that needs a loadable module which this build of a major does not bring."""
+    build = builds.get(major)
+    if build is not None and not any(build.bindir.parent.rglob(f"{module}.so")):
+        pytest.skip(f"{build} brings no {module}")

@@ -72,7 +72,7 @@ def test_every_kind_of_value_is_applied_and_reads_back(server):
         "TimeZone": "asia/tokyo",
         "log_disconnections": "yes",
         "max_connections": "60",
-        "shared_preload_libraries": ("pg_stat_statements",),
+        "shared_preload_libraries": ("plpgsql",),
         "unix_socket_permissions": "0700",
         "max_wal_senders": "0",
         "wal_level": "minimal",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from tests.fix_postgresql import MAJORS
+from tests.fix_postgresql import MAJORS, skip_without_module
 
 from setpoint.config.drift import DriftClass, judge
 from setpoint.config.observation import OriginKind
@@ -254,7 +254,8 @@ def test_facts_metrics_and_cost(server):
     assert catalog.version.startswith(str(server.binaries.major))
 
 
-def test_statement_statistics_are_read_where_they_are(start_postgresql, major):
+def test_statement_statistics_are_read_where_they_are(start_postgresql, postgresql_binaries, major):
+    skip_without_module(postgresql_binaries, major, "pg_stat_statements")
     server = start_postgresql(major, conf={"shared_preload_libraries": "pg_stat_statements"})
     assert "stmt.calls" not in look(server.dsn)[0].metrics
     run(

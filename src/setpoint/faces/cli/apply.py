@@ -99,9 +99,10 @@ def apply(
             setpoint.configuration().instance(name)
             _agree(f"Take back the last apply to {name}?", is_agreed=is_agreed)
             return _undo(frame, setpoint, name, may_restart=may_restart)
+        is_left_open = setpoint.context.store.journal.unfinished(name) is not None
         made = _kept_plan(setpoint, name, wanted) if wanted is not None else _new_plan(setpoint, name)
         _check_blocked(made, is_partial=is_partial)
-        if made.is_empty:
+        if made.is_empty and not is_left_open:
             return _answer(made, None)
         if wanted is None:
             _agree(f"Apply this to {name}?", is_agreed=is_agreed)
