@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,11 +17,11 @@ from setpoint.config.observation import Observation, ObservedSetting, Origin, Or
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def origin(kind: OriginKind, text: str | None, *, in_force: bool = False, **more: object) -> Origin:
+def origin(kind: OriginKind, text: str | None, *, in_force: bool = False, **more: Any) -> Origin:
     return Origin(kind=kind, text=text, is_in_force=in_force, **more)
 
 
-def seen(value: str | None, *origins: Origin, **more: object) -> ObservedSetting:
+def seen(value: str | None, *origins: Origin, **more: Any) -> ObservedSetting:
     return ObservedSetting(value=value, origins=origins, **more)
 
 
