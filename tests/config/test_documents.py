@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from tests.config.fleets import configurations
 
+from setpoint.config.configuration import TemplateUse
 from setpoint.config.document import Mapping, Scalar, read_yaml
 from setpoint.config.fleet_document import parse_size, parse_template, read_fleet, write_fleet
-from setpoint.errors import InputErrors
+from setpoint.errors import InputErrors, NotFoundError
 
 
 @given(configurations())
@@ -142,3 +143,45 @@ def test_templates_are_named_with_their_version():
     assert str(parse_template("oltp@3")) == "oltp@3"
     with pytest.raises(ValueError, match="oltp@1"):
         parse_template("oltp")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ("setpoint: 1\ninstances: [a]\n", "must be a mapping of names"),
+        ("setpoint: 1\ngroups: {g: {}}\n", "no engine is given"),
+        ("setpoint: 1\ninstances: {a: 1}\n", "an instance must be a mapping"),
+        ("setpoint: 1\ninstances: {a: {engine: [x]}}\n", "must be one value"),
+        ("setpoint: 1\ninstances: {a: {engine: x, template: {inputs: {}}}}\n", "no template is named"),
+        ("setpoint: 1\ninstances: {a: {engine: x, settings: {1x: 1}}}\n", "no parameter name"),
+        (
+            "setpoint: 1\ninstances: {a: {engine: x, settings: {jit: 1, JIT: 2}}}\n",
+            "stands twice in another case",
+        ),
+        ("setpoint: 1\ninstances: {a: {engine: x, facts: {vcpu: many}}}\n", "vcpu"),
+        ("setpoint: 1\ninstances: {a: {engine: x, facts: {ram: 9999999999TB}}}\n", "larger than any host"),
+    ],
+)
+def test_each_fault_of_form_is_named(document, expected):
+    assert any(expected in fault for fault in faults_of(document))
+
+
+def test_template_inputs_and_null_tables_are_read():
+    fleet = read_fleet(
+        "setpoint: 1\nfleet: ~\ninstances:\n  a:\n    engine: x\n"
+        "    template: {use: oltp@1, inputs: {wal_room: 8GB}}\n    labels: {team: shop}\n",
+        "fleet.yaml",
+    )
+    assert fleet.instances["a"].template == TemplateUse(name="oltp", version=1, inputs={"wal_room": "8GB"})
+
+
+def test_names_that_are_not_there_say_which_are_near():
+    fleet = read_fleet(
+        "setpoint: 1\ngroups: {checkout: {engine: x}}\ninstances: {shop-1: {engine: x, group: checkout}}\n",
+        "f",
+    )
+    with pytest.raises(NotFoundError, match="shop-1"):
+        fleet.instance("shop-2")
+    with pytest.raises(NotFoundError, match="checkout"):
+        fleet.group("chekout")
+    assert fleet.group("checkout").engine == fleet.instance("shop-1").engine == "x"
