@@ -46,7 +46,8 @@ def test_bars_of_nothing_at_all(file, stream):
     assert "#" not in stream.getvalue()
 
 
-def test_progress_moves_on_a_terminal_only(file, stream):
+def test_progress_moves_on_a_terminal_only(monkeypatch, file, stream):
+    monkeypatch.setenv("TERM", "xterm")
     file.progress(0.5, "half")
     assert stream.getvalue() == ""
     screen = Terminal()

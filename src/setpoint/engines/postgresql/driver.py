@@ -163,9 +163,9 @@ class PostgresDriver:
 
     def _connect(self, deadline: float) -> abc.PGconn:
         connection = pq.PGconn.connect_start(self._conninfo())
-        connection.nonblocking = 1
         if connection.status == pq.ConnStatus.BAD:
             raise self._unreachable(connection)
+        connection.nonblocking = 1
         wanted = pq.PollingStatus.WRITING
         while wanted != pq.PollingStatus.OK:
             self._wait(connection, deadline, is_writing=wanted == pq.PollingStatus.WRITING, what="connecting")
