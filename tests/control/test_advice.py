@@ -7,10 +7,10 @@ import pytest
 from tests.control.conftest import Simulated
 
 from setpoint import Setpoint
-from setpoint.catalog import Catalog
+from setpoint.catalog import Catalog, encode_catalog
 from setpoint.config.configuration import Group, Instance, TemplateUse
 from setpoint.config.facts import DeclaredFacts
-from setpoint.control.harvest import harvest, write_catalog
+from setpoint.control.harvest import harvest
 from setpoint.engines.registry import get_engine
 from setpoint.errors import UnreachableError
 
@@ -57,7 +57,7 @@ def test_advice_waits_where_there_is_no_load_and_is_the_same_twice(real):
 def test_a_harvest_reads_back_as_the_catalog_it_came_from():
     engine = get_engine("simulated")
     data = harvest(engine, "memory:harvested", secret=lambda: None, describe_config="", timeout_seconds=5)
-    text = write_catalog(data)
+    text = encode_catalog(data)
     read = msgspec.json.decode(text, type=type(data))
     assert Catalog(read, engine.grammar).data == Catalog(data, engine.grammar).data
     assert len(text.splitlines()) == len(data.parameters) + 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from setpoint.engines.port import Target
 from setpoint.engines.session import drive
 
@@ -31,12 +29,3 @@ def harvest(
         return drive(engine.harvest(driver.version, describe_config), driver)
     finally:
         driver.close()
-
-
-def write_catalog(data: CatalogData) -> bytes:
-    """Write a catalog with one parameter per line, so that two of them can be compared line by line."""
-    head = msgspec.structs.asdict(data)
-    parameters = sorted(data.parameters, key=lambda parameter: (bool(parameter.extension), parameter.name))
-    del head["parameters"]
-    lines = b",\n".join(msgspec.json.encode(parameter) for parameter in parameters)
-    return msgspec.json.encode(head)[:-1] + b',"parameters":[\n' + lines + b"\n]}\n"

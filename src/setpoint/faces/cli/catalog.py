@@ -123,9 +123,9 @@ def harvest(
     """Read the whole catalog of a running server, as the data that is shipped."""
     import msgspec
 
+    from setpoint.catalog import encode_catalog
     from setpoint.config.configuration import SECRET_ADVICE, holds_secret, is_secret_reference
     from setpoint.control.harvest import harvest as ask
-    from setpoint.control.harvest import write_catalog
     from setpoint.engines.registry import get_engine
     from setpoint.faces.wiring import read_secret
 
@@ -139,7 +139,7 @@ def harvest(
         describe_config=described,
         timeout_seconds=_HARVEST_SECONDS,
     )
-    body = write_catalog(data)
+    body = encode_catalog(data)
     core = sum(not each.extension for each in data.parameters)
     summary = (
         f"{engine} {data.version}: {counted(core, 'parameter')}, {len(data.parameters) - core} of extensions"
