@@ -11,7 +11,7 @@ from tests.config.fleets import SETTINGS, configurations
 
 from setpoint.config.configuration import Configuration, Instance
 from setpoint.config.layers import Layer, LayerKind
-from setpoint.config.resolve import resolve, texts_of
+from setpoint.config.resolve import Resolved, resolve
 from setpoint.config.view import FleetView, layers_of
 from setpoint.errors import NotFoundError
 
@@ -61,14 +61,14 @@ def test_an_override_ends_exactly_at_its_deadline():
     override = Layer(LayerKind.OVERRIDE, "tonight", {"jit": "off"}, ends_at=NOON)
     below = Layer(LayerKind.INSTANCE, "a", {"jit": "on"})
     before = resolve([below, override], NOON - timedelta(microseconds=1))
-    assert texts_of(before) == {"jit": "off"}
-    assert texts_of(resolve([below, override], NOON)) == {"jit": "on"}
+    assert _texts(before) == {"jit": "off"}
+    assert _texts(resolve([below, override], NOON)) == {"jit": "on"}
 
 
 def test_none_takes_a_parameter_out_of_management_from_that_layer_down():
     fleet = Layer(LayerKind.FLEET, "postgresql", {"jit": "on", "work_mem": "4MB"})
     instance = Layer(LayerKind.INSTANCE, "a", {"jit": None})
-    assert texts_of(resolve([fleet, instance], NOON)) == {"work_mem": "4MB"}
+    assert _texts(resolve([fleet, instance], NOON)) == {"work_mem": "4MB"}
 
 
 @given(
@@ -81,7 +81,7 @@ def test_the_view_says_what_resolution_says(configuration, template):
     for name in configuration.instances:
         layers = layers_of(configuration, name, revision="r", template_settings=template)
         expected = resolve(layers, NOON)
-        assert texts_of(view.settings(name, NOON)) == texts_of(expected)
+        assert _texts(view.settings(name, NOON)) == _texts(expected)
         for parameter in {*expected, "absent"}:
             one = view.setting(name, parameter, NOON)
             assert (one and one.text) == (expected[parameter].text if parameter in expected else None)
@@ -105,3 +105,7 @@ def test_the_view_knows_overrides_and_their_end():
         view.setting("b", "jit", NOON)
     with pytest.raises(NotFoundError):
         view.settings("b", NOON)
+
+
+def _texts(resolved: dict[str, Resolved]) -> dict[str, object]:
+    return {name: setting.text for name, setting in resolved.items()}

@@ -47,7 +47,6 @@ def _run(journal, number: int, ours, restore, *, state: str = "new", running: st
 def test_an_apply_is_remembered_step_by_step(store, where) -> None:
     journal = store.journal
     assert journal.unfinished("shop") is None
-    assert journal.last("shop") is None
     journal.begin(_apply(1))
     journal.intend("a1", 1, _owned(1, ("a", "b"), None), at=AT)
     with Store.open(where) as other:
@@ -61,7 +60,7 @@ def test_an_apply_is_remembered_step_by_step(store, where) -> None:
     assert not journal.get("a1").is_step_done
     journal.finish("a1", "applied", "new", "all well", at=AT)
     assert journal.unfinished("shop") is None
-    ended = journal.last("shop")
+    ended = journal.get("a1")
     assert (ended.outcome, ended.state, ended.message, ended.ended_at) == ("applied", "new", "all well", AT)
     rows = store.audit.rows()
     assert [row.action for row in rows] == ["apply.begin", "apply.step", "apply.step", "apply.finish"]
@@ -77,7 +76,7 @@ def test_one_apply_at_a_time_and_the_other_is_told_who(store) -> None:
     store.journal.begin(_apply(3, "other"))
     store.journal.finish("a1", "interrupted", "old", at=AT)
     store.journal.begin(_apply(4))
-    assert store.journal.last("shop").id == "a4"
+    assert store.journal.unfinished("shop").id == "a4"
 
 
 def test_an_unknown_apply_is_refused(store) -> None:

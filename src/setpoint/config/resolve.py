@@ -13,10 +13,9 @@ import msgspec
 from setpoint.config.layers import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from setpoint.config.configuration import SettingText
 
 _by_kind = attrgetter("kind")
 
@@ -52,8 +51,3 @@ def resolve(layers: Iterable[Layer], at: datetime) -> dict[str, Resolved]:
                 chains[name] = (*chains.get(name, ()), layer)
                 texts[name] = text
     return {name: Resolved(text, chains[name]) for name, text in texts.items()}
-
-
-def texts_of(resolved: Mapping[str, Resolved]) -> dict[str, SettingText]:
-    """Answer the bare texts of resolved settings."""
-    return {name: setting.text for name, setting in resolved.items()}

@@ -110,14 +110,6 @@ class Journal:
         with self._database.read() as connection:
             return _unfinished(connection, instance)
 
-    def last(self, instance: str) -> Apply | None:
-        """Answer the apply that began last on an instance."""
-        query = select(applies).where(applies.c.instance == instance)
-        newest = query.order_by(applies.c.started_at.desc(), applies.c.id).limit(1)
-        with self._database.read() as connection:
-            row = connection.execute(newest).mappings().one_or_none()
-        return _apply(row) if row else None
-
     def owned(self, instance: str) -> tuple[Owned, ...]:
         """Answer what is ours on an instance, by parameter."""
         query = (
