@@ -32,6 +32,12 @@ def test_a_command_that_is_not_there_is_named():
     assert "/nowhere/pg_ctl" in str(caught.value)
 
 
+def test_a_blank_command_is_named_as_such():
+    with pytest.raises(UnavailableError, match="restart command is blank") as caught:
+        run_restart_command("  ")
+    assert "instance set" in caught.value.next_step
+
+
 def test_a_command_that_never_ends_is_given_up():
     with pytest.raises(UnavailableError, match="did not run to its end"):
         run_restart_command(command("import signal; signal.pause()"), timeout_seconds=0.2)

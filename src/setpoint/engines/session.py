@@ -93,6 +93,9 @@ def drive(questions: Generator[Request, Reply, _Result], driver: Driver) -> _Res
 def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECONDS) -> None:
     """Run a restart command without a shell; raise `UnavailableError` with the end of its output."""
     words = shlex.split(command)
+    if not words:
+        message = "the restart command is blank"
+        raise UnavailableError(message, next_step="`setpoint instance set` gives the instance one")
     # Into a file, because a server started by the command can keep a pipe open for as long as it lives.
     with tempfile.TemporaryFile() as output:
         try:
@@ -107,7 +110,7 @@ def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECON
             )
         except (OSError, subprocess.TimeoutExpired) as fault:
             message = f"the restart command did not run to its end: {fault}"
-            raise UnavailableError(message, where=words[0] if words else "") from None
+            raise UnavailableError(message, where=words[0]) from None
         output.seek(0)
         said = output.read().decode(errors="replace").strip()
     if ended.returncode:
@@ -135,8 +138,8 @@ class Application:
     _rescued: str = field(default="", init=False)
     """What was done to the files of a server that did not start, in one sentence."""
 
-    def check(self) -> Catalog:
-        """Take the instance's lock and make sure that the plan still fits; answer the live catalog.
+    def check(self) -> tuple[Observation, Catalog]:
+        """Take the instance's lock and make sure that the plan still fits; answer what is seen of it.
 
         Raises `HeldError` when somebody else is at it, `StalePlanError` when the instance moved. Nothing is
         touched and nothing recorded.
@@ -149,7 +152,7 @@ class Application:
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
             )
         self._before = before
-        return catalog
+        return before, catalog
 
     def run(self) -> Verified:
         """Apply the plan and verify it, after a `check` unless that was done.
@@ -221,13 +224,14 @@ class Application:
             drifts = tuple(
                 _judge_done(step, observation, catalog) for step in self.plan.steps if step.parameter
             )
-            wrong = [drift for drift in drifts if drift.drift_class is DriftClass.DRIFTED]
+            wrong = [drift for drift in drifts if _is_wrong(drift, was_restarted=was_restarted)]
             if not wrong:
                 return Verified(drifts, was_restarted, observation, catalog)
             if time.monotonic() > deadline:
                 what = "; ".join(f"{drift.parameter} {drift.explanation}" for drift in wrong)
                 message = f"read back wrong: {what}"
-                raise ApplyError(message, state="mixed", where=self.plan.instance)
+                next_step = _advise(wrong)
+                raise ApplyError(message, state="mixed", where=self.plan.instance, next_step=next_step)
             time.sleep(_POLL_SECONDS)
 
     def _go_back(self, fault: SetpointError | KeyboardInterrupt, begun: Sequence[int]) -> None:
@@ -263,9 +267,13 @@ class Application:
         return f"{what}; {self._rescued}" if self._rescued else what
 
     def _revive(self, begun: Sequence[int]) -> None:
-        """Make sure there is a connection; a server that did not start gets its old files back first."""
+        """Make sure there is a connection that holds the lock; a server that is down gets its old files back.
+
+        The lock may have gone to somebody else during a restart; nothing is touched under their hands then.
+        """
         try:
             self._observe()
+            self.driver.lock(self.holder)
         except UnreachableError:
             try:
                 self._reconnect(_SETTLE_SECONDS)
@@ -334,6 +342,17 @@ def _same_state(
     entry = before.persisted.text if before.persisted is not None else None
     is_entry_back = is_persisted(name, entry, after, catalog)
     return is_entry_back and (before.value, before.pending) == (after.value, after.pending)
+
+
+def _is_wrong(drift: Drift, *, was_restarted: bool) -> bool:
+    """Tell whether a step did not come true; a restart after which its value still waits was none."""
+    is_idle_restart = was_restarted and drift.drift_class is DriftClass.PENDING_RESTART
+    return is_idle_restart or drift.drift_class is DriftClass.DRIFTED
+
+
+def _advise(wrong: Sequence[Drift]) -> str:
+    is_idle_restart = any(drift.drift_class is DriftClass.PENDING_RESTART for drift in wrong)
+    return "does the restart command restart this very server?" if is_idle_restart else ""
 
 
 def _judge_done(step: Step, observation: Observation, catalog: Catalog) -> Drift:
