@@ -12,6 +12,7 @@
      |    +-- HeldError               1  somebody else is at work on it
      |    +-- NotPermittedError       1  the engine or the service does not let us
      |    +-- OverBudgetError         1  the host's memory could be exceeded
+     |    +-- GuardrailError          1  a guardrail broke after an apply, which was ended
      |    +-- ApplyError              1  a step failed; says which state the instance is in
      |    +-- TamperedError           1  a chain, hash or signature does not hold
      +-- UnavailableError             3  unreachable, or for now not able
@@ -122,6 +123,10 @@ class ApplyError(RefusedError):
         """Remember which state the instance was left in."""
         super().__init__(what, where=where, next_step=next_step)
         self.state = state
+
+
+class GuardrailError(RefusedError):
+    """A guardrail broke while an applied change was watched; says whether the change was taken back."""
 
 
 class TamperedError(RefusedError):

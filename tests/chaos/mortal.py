@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 
 from setpoint import Setpoint
-from setpoint.control import change
+from setpoint.control import execution
 from setpoint.control.logbook import Logbook
 from setpoint.engines.postgresql.driver import PostgresDriver
 from setpoint.engines.simulated.driver import SimulatedDriver, restart
@@ -30,7 +30,7 @@ CALLS = {
     Journal: ("begin", "intend", "done", "finish"),
     PostgresDriver: ("run", "lock", "reconnect"),
     SimulatedDriver: ("run", "lock", "reconnect"),
-    change: ("run_restart_command",),
+    execution: ("run_restart_command",),
 }
 
 
@@ -68,7 +68,7 @@ class Life:
 
 def begin_life(order: dict) -> Life:
     if order["is_simulated"]:
-        change.run_restart_command = restart_simulated
+        execution.run_restart_command = restart_simulated
     life = Life(order["trail"], order["death"])
     for owner, names in CALLS.items():
         for name in names:

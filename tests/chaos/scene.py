@@ -162,7 +162,7 @@ def demand_truth(scene: Scene, planned: Planned) -> None:
 def demand_record(scene: Scene) -> None:
     """Every step that was taken stands in the audit log, and the chain holds."""
     with scene.open() as setpoint:
-        rows = setpoint.context.store.audit.rows(subject=NAME, newest_first=True)
+        rows = setpoint._context.store.audit.rows(subject=NAME, newest_first=True)
         if "after begin" in scene.trail:
             last = next(n for n, row in enumerate(rows) if row.action == "apply.begin")
             rows = tuple(row for row in rows[:last] if row.action == "apply.step")
@@ -198,7 +198,7 @@ def remove_all(scene: Scene) -> None:
         setpoint.change_settings(PART, {}, removed=names, reason="leave it")
         setpoint.apply(setpoint.plan(NAME).plan, may_restart=True)
         assert scene.state() == scene.beginning
-        assert not setpoint.context.store.journal.owned(NAME)
+        assert not setpoint._context.store.journal.owned(NAME)
         after = setpoint.plan(NAME)
         assert after.plan.is_empty
         assert not after.plan.warnings

@@ -25,7 +25,7 @@ from tests.chaos.scene import (
     take_back,
 )
 
-from setpoint.control import change
+from setpoint.control import execution
 from setpoint.engines.plan import StepKind
 from setpoint.engines.simulated.driver import keep, restart, server_at
 from setpoint.errors import RefusedError
@@ -64,7 +64,7 @@ class SimulatedServer:
 @pytest.fixture
 def simulated(tmp_path, monkeypatch) -> Scene:
     """Answer a scene whose restart costs no interpreter; the real command has its own test."""
-    monkeypatch.setattr(change, "run_restart_command", lambda command: restart(shlex.split(command)[-1]))
+    monkeypatch.setattr(execution, "run_restart_command", lambda command: restart(shlex.split(command)[-1]))
     return Scene(SimulatedServer(tmp_path), tmp_path)
 
 

@@ -43,8 +43,11 @@ def configurations(draw: st.DrawFn) -> Configuration:
         template=TEMPLATES,
         settings=SETTINGS,
     )
+    lines = st.lists(TRICKY | WORDS | TRICKY.map("  {}".format), max_size=4)
+    texts = lines.map("\n".join) | lines.map("\n".join).map("{}\n".format)
     return Configuration(
         fleet=draw(st.dictionaries(st.just("postgresql"), SETTINGS.filter(bool), max_size=1)),
         groups=groups,
         instances=draw(st.dictionaries(NAMES, instances, max_size=3)),
+        policies=draw(st.dictionaries(st.sampled_from(["safety", "night.windows"]), texts, max_size=2)),
     )

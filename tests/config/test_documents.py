@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from tests.config.fleets import configurations
 
-from setpoint.config.configuration import TemplateUse
+from setpoint.config.configuration import Configuration, TemplateUse
 from setpoint.config.document import Mapping, Scalar, read_yaml
-from setpoint.config.fleet_document import parse_size, parse_template, read_fleet, write_fleet
+from setpoint.config.fleet_document import (
+    parse_size,
+    parse_template,
+    read_document,
+    read_fleet,
+    write_fleet,
+)
 from setpoint.errors import InputErrors, NotFoundError
 
 
@@ -185,3 +191,29 @@ def test_names_that_are_not_there_say_which_are_near():
     with pytest.raises(NotFoundError, match="checkout"):
         fleet.group("chekout")
     assert fleet.group("checkout").engine == fleet.instance("shop-1").engine == "x"
+
+
+POLICY = "policy: production\nlocks:\n  - {parameters: [fsync]}\n"
+
+
+def test_policies_are_written_as_blocks():
+    text = write_fleet(Configuration(policies={"production": POLICY}))
+    assert "  production: |\n    policy: production\n    locks:\n" in text
+    assert "policies" not in write_fleet(Configuration())
+
+
+def test_a_document_that_is_silent_on_policies_keeps_those_there_are():
+    current = Configuration(policies={"production": POLICY})
+    silent = read_document("setpoint: 1\n", "fleet.yaml")
+    assert silent.over(current) == current
+    emptied = read_document("setpoint: 1\npolicies: ~\n", "fleet.yaml")
+    assert emptied.over(current) == Configuration()
+
+
+@pytest.mark.parametrize("name", ["Production", "pr\u043eduction", "a b", "-a", "a" * 64])
+def test_a_policy_has_a_plain_name(name):
+    assert "is no name" in faults_of(f'setpoint: 1\npolicies: {{"{name}": "x"}}\n')[0]
+
+
+def test_a_policy_is_one_text():
+    assert "must be one value" in faults_of("setpoint: 1\npolicies: {a: {locks: []}}\n")[0]

@@ -9,7 +9,7 @@ from tests.config.fleets import configurations
 from tests.invented import CATALOG
 
 from setpoint.config.configuration import Configuration, Instance
-from setpoint.config.diff import diff_configurations, diff_settings
+from setpoint.config.diff import Edit, diff_configurations, diff_settings
 from setpoint.config.merge import apply_edits, merge
 from setpoint.errors import ConflictError
 
@@ -93,3 +93,15 @@ def test_settings_differ_by_meaning_when_there_is_a_catalog():
 def test_taking_a_setting_out_of_management_is_a_difference():
     change = diff_settings({}, {"work": None})[0]
     assert msgspec.structs.asdict(change) == {"name": "work", "old": None, "new": None}
+
+
+def test_a_policy_changes_as_a_whole():
+    base, ours, theirs = (Configuration(policies={"safety": text}) for text in ("a\n", "b\n", "c\n"))
+    assert diff_configurations(base, ours) == (
+        Edit(part="policy:safety", field="text", old="a\n", new="b\n"),
+    )
+    with pytest.raises(ConflictError, match="policy:safety text"):
+        merge(base, ours, theirs)
+    with pytest.raises(ConflictError, match="policy:safety text"):
+        merge(base, ours, Configuration())
+    assert merge(base, ours, base) == ours

@@ -10,7 +10,7 @@ import pytest
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
-from setpoint.control import change
+from setpoint.control import execution
 from setpoint.engines.simulated.driver import keep, restart, server_at
 
 RESTART = "import sys; from setpoint.engines.simulated.driver import restart; restart(sys.argv[1])"
@@ -54,7 +54,7 @@ class Simulated:
 
 @pytest.fixture
 def server(monkeypatch) -> Simulated:
-    monkeypatch.setattr(change, "run_restart_command", lambda command: restart(shlex.split(command)[-1]))
+    monkeypatch.setattr(execution, "run_restart_command", lambda command: restart(shlex.split(command)[-1]))
     return Simulated(f"memory:{uuid4()}")
 
 

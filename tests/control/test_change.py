@@ -10,6 +10,7 @@ from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.config.drift import DriftClass
 from setpoint.control import change
+from setpoint.control.permit import Permit
 from setpoint.engines.plan import StepKind
 from setpoint.errors import (
     ApplyError,
@@ -23,10 +24,11 @@ from setpoint.errors import (
     UnavailableError,
     UnreachableError,
 )
+from setpoint.policy.person import Principal, Right
 
 
 def owned(setpoint):
-    return {each.parameter: (each.ours, each.restore) for each in setpoint.context.store.journal.owned(NAME)}
+    return {each.parameter: (each.ours, each.restore) for each in setpoint._context.store.journal.owned(NAME)}
 
 
 def test_applied_over_undone_and_released_it_is_where_it_began(setpoint, server, put):
@@ -272,8 +274,8 @@ def test_a_name_in_the_engines_own_spelling_is_still_asked_for(setpoint, server,
 def test_an_instance_that_is_held_says_by_whom(setpoint, server):
     setpoint.change_settings(PART, {"sort_memory": "16MB"}, reason="more")
     made = setpoint.plan(NAME).plan
-    context = setpoint.context
-    with context.connected(NAME, setpoint.configuration().instance(NAME), is_read_only=False) as other:
+    context, permit = setpoint._context, Permit(Principal(name="grace", account=""), Right.APPLY)
+    with context.connected(NAME, setpoint.configuration().instance(NAME), permit) as other:
         other.lock("grace (process 7 on elsewhere)")
         for work in (lambda: setpoint.apply(made), lambda: setpoint.undo(NAME)):
             with pytest.raises(HeldError, match="grace"):

@@ -164,7 +164,7 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_left_open(self) -> None:
-        assert self.setpoint.context.store.journal.unfinished(NAME) is None
+        assert self.setpoint._context.store.journal.unfinished(NAME) is None
 
     def persist_by_hand(self, name: str, text: str | None) -> None:
         self.server.set_by_hand(name, text)

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from setpoint.errors import InputError, StoreUnavailableError
+from setpoint.policy.person import Person
 from setpoint.store import Store
+from setpoint.store.audit import Audit
+from setpoint.store.chain import Checkpoint
 from setpoint.store.database import Database
-from setpoint.store.schema import SCHEMAS, VERSION_TABLE, metadata
+from setpoint.store.plans import Plans
+from setpoint.store.schema import APPEND_ONLY, SCHEMAS, VERSION_TABLE, metadata
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -56,7 +60,7 @@ def test_a_migrated_schema_equals_a_fresh_one(where) -> None:
         assert compare_metadata(context, metadata) == []
         migrated = _schema(connection), _triggers(connection)
         if connection.dialect.name == "sqlite":
-            for table in ("audit", "revision", "object"):
+            for table in APPEND_ONLY:
                 connection.exec_driver_sql(f"DROP TRIGGER {table}_no_update")
                 connection.exec_driver_sql(f"DROP TRIGGER {table}_no_delete")
             metadata.drop_all(connection)
@@ -67,6 +71,32 @@ def test_a_migrated_schema_equals_a_fresh_one(where) -> None:
         assert _schema(connection) == migrated[0]
         assert _triggers(connection) == migrated[1]
         assert migrated[1]
+
+
+def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(where) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    database = Database(where)
+    if database.is_sqlite:
+        database._create_file()
+    with database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "setpoint.store:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, SCHEMAS[0])
+        Audit(database).append("ann", "test", "x", {}, AT)
+        Plans(database).put("1" * 64, "a", "2" * 64, b"{}", "ann", AT)
+    database.close()
+    with pytest.raises(StoreUnavailableError, match=r"older.*setpoint init"):
+        Store.open(where)
+    with Store.create(where) as store:
+        assert store.audit.verify().rows == 1
+        assert [plan.actor for plan in store.plans.all()] == ["ann"]
+        assert len(store.id) == 32
+        first = store.id
+    with Store.create(where) as store:
+        assert store.id == first
 
 
 def test_the_code_works_with_the_newest_migration() -> None:
@@ -106,17 +136,24 @@ def test_commits_reach_the_disk(store) -> None:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
-@pytest.mark.parametrize("table", ["audit", "revision", "object"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
 def test_what_is_written_stays_written(store, table, statement) -> None:
     from sqlalchemy.exc import IntegrityError
 
     from setpoint.config.configuration import Configuration, Instance
 
-    store.audit.append("ann", "test", "x", {}, AT)
     configuration = Configuration(instances={"a": Instance(engine="x")})
     store.revisions.commit(configuration, base=None, author="a", reason="", at=AT)
-    column = {"audit": "actor", "revision": "author", "object": "body"}[table]
+    ann = Person(name="ann")
+    store.people.put("ann", ann, version=0, actor="ann", action="person.add", detail={}, at=AT)
+    store.plans.put("1" * 64, "a", "2" * 64, b"", "ann", AT)
+    head = store.audit.head()
+    store.audit.add_checkpoint(
+        Checkpoint(store=store.id, seq=head.seq, hash=head.hash, at=AT, key="k", signature="s")
+    )
+    columns = {"audit": "actor", "revision": "author", "checkpoint": "key", "store": "id"}
+    column = columns.get(table, "body")
     expected = pytest.raises((IntegrityError, StoreUnavailableError), match="only ever added")
     with expected, store._database.write() as connection:
         connection.exec_driver_sql(statement.format(table, column, column))

@@ -136,15 +136,16 @@ def test_disowned_is_forgotten(store) -> None:
     assert store.journal.owned("shop") == ()
 
 
-def test_plans_are_found_by_prefix_and_listed_newest_first(store) -> None:
+def test_plans_are_found_by_prefix_listed_newest_first_and_kept_as_they_were(store) -> None:
     for number, body in enumerate([b"{}", b'{"x":1}']):
         name = f"{number}" * 64
         store.plans.put(name, "shop", "cd" * 32, body, "ann", AT + timedelta(minutes=number))
     assert store.plans.get("1111").body == b'{"x":1}'
     assert [plan.hash[0] for plan in store.plans.recent("shop")] == ["1", "0"]
     store.plans.put("0" * 64, "shop", "cd" * 32, b"{2}", "bob", AT + timedelta(hours=1))
-    newest = store.plans.recent("shop", 1)[0]
-    assert (newest.hash, newest.body, newest.actor) == ("0" * 64, b"{2}", "bob")
+    kept = store.plans.get("0000")
+    assert (kept.body, kept.actor, kept.at) == (b"{}", "ann", AT)
+    assert list(store.plans.all()) == [kept, store.plans.get("1111")]
     store.plans.put("0" * 63 + "1", "shop", "cd" * 32, b"", "bob", AT)
     with pytest.raises(InputError, match="fits several"):
         store.plans.get("0000")

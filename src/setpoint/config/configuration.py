@@ -68,11 +68,15 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 class Configuration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """Everything that is configured: fleet-wide settings per engine, groups, instances."""
+    """Everything that is configured: fleet-wide settings per engine, groups, instances, policies.
+
+    `policies` holds the YAML text of each policy by its name; `setpoint.policy` reads them.
+    """
 
     fleet: dict[str, Settings] = msgspec.field(default_factory=dict[str, Settings])
     groups: dict[str, Group] = msgspec.field(default_factory=dict[str, Group])
     instances: dict[str, Instance] = msgspec.field(default_factory=dict[str, Instance])
+    policies: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
     def instance(self, name: str) -> Instance:
         """Answer the instance of that name; raise `NotFoundError`."""
@@ -89,6 +93,10 @@ class Configuration(
         except KeyError:
             message = f"no group is called {name!r}"
             raise NotFoundError(message, next_step=_near(name, self.groups, "group")) from None
+
+
+Part = Settings | Group | Instance | str
+"""One part of a configuration: an engine's fleet-wide settings, a group, an instance, a policy's text."""
 
 
 def is_secret_reference(text: str) -> bool:

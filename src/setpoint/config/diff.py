@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from setpoint.config.configuration import Configuration, SettingText
+from setpoint.config.revision import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +28,9 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One field of one part of a configuration that differs.
 
-    `part` is ``fleet:ENGINE``, ``group:NAME`` or ``instance:NAME``; `field` is a field's name or
-    ``settings.PARAMETER``. A value that is not there is `msgspec.UNSET`.
+    `part` is ``fleet:ENGINE``, ``group:NAME``, ``instance:NAME`` or ``policy:NAME``; `field` is a
+    field's name, ``settings.PARAMETER``, or ``text`` for a policy. A value that is not there is
+    `msgspec.UNSET`.
     """
 
     part: str
@@ -73,6 +75,8 @@ def fields_of(part: object) -> dict[str, Any]:
     """Spread one part into its fields, settings one by one; an absent part (None) has none."""
     if part is None:
         return {}
+    if isinstance(part, str):
+        return {"text": part}
     if isinstance(part, msgspec.Struct):
         fields = {
             name: value
@@ -91,12 +95,8 @@ def _is_empty(value: object) -> bool:
 
 
 def _parts(configuration: Configuration) -> Iterator[tuple[str, object]]:
-    for engine, settings in configuration.fleet.items():
-        yield f"fleet:{engine}", settings
-    for name, group in configuration.groups.items():
-        yield f"group:{name}", group
-    for name, instance in configuration.instances.items():
-        yield f"instance:{name}", instance
+    for kind, table in spread(configuration).items():
+        yield from ((f"{kind}:{name}", part) for name, part in table.items())
 
 
 def _field_edits(part: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit]:

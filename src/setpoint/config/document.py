@@ -8,6 +8,7 @@ second documents are refused, and all faults are reported at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import InputError, InputErrors, Place
@@ -93,6 +94,18 @@ def read_yaml(text: str, source: str, faults: Faults | None = None) -> Node:
     return node
 
 
+def write_yaml(tree: dict[str, Any]) -> str:
+    """Write a tree of mappings, lists and texts; `read_yaml` reads the same keys and texts back.
+
+    Lists and mappings of texts alone stand in one line.
+    """
+    import yaml
+
+    return yaml.dump(
+        tree, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+
+
 class _Builder:
     """Builds the tree from parser events, so that every alias and tag is seen where it stands."""
 
@@ -172,6 +185,29 @@ class _Builder:
     def _place(self, event: Any) -> Place:
         mark = event.start_mark
         return Place(self._source, mark.line + 1, mark.column + 1)
+
+
+@cache
+def _dumper() -> Any:
+    """Answer a dumper that leaves texts plain wherever YAML 1.2 reads them back as the same text."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Scalars are texts; only a text that looks like null needs quotes. What repeats is written again."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            del data
+            return True
+
+    def write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = "'" if text in _NULLS else None
+        return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
+            "tag:yaml.org,2002:str", text, style=style
+        )
+
+    Dumper.add_representer(str, write_text)
+    Dumper.yaml_implicit_resolvers = {}  # type: ignore[assignment]
+    return Dumper
 
 
 def _syntax_error(error: Any, source: str) -> InputError:

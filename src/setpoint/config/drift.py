@@ -39,7 +39,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     `desired` is the text as configured, `observed` the running value as the engine would show it.
     `is_deviation` is the answer to "is something to be done?". `origin` is the place that decides the running
-    value.
+    value. `accepted` says who accepts the deviation, until when and why; empty when nobody does.
     """
 
     parameter: str
@@ -49,6 +49,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin | None
     explanation: str
     is_deviation: bool
+    accepted: str = ""
 
 
 def classify(

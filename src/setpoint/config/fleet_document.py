@@ -19,6 +19,10 @@
           shared_buffers: 4GB
           shared_preload_libraries: [pg_stat_statements, auto_explain]
           jit: null          # not managed here, whatever lower layers say
+    policies:
+      production: |
+        policy: production
+        ...
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ from setpoint.config.configuration import (
 )
 from setpoint.config.document import Faults, Mapping, Node, Scalar, Sequence, read_yaml
 from setpoint.config.facts import DeclaredFacts, Storage
+from setpoint.config.identifier import IDENTIFIER_ADVICE, is_identifier
 
 if TYPE_CHECKING:
     from setpoint.errors import Place
@@ -55,13 +60,32 @@ _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _TEXT_FIELDS = ("target", "password", "environment", "restart_command")
 
 
-def read_fleet(text: str, source: str) -> Configuration:
+class FleetDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fleet document says. Without a section ``policies`` it says nothing of policies."""
+
+    configuration: Configuration
+    has_policies: bool
+
+    def over(self, current: Configuration) -> Configuration:
+        """Answer what the configuration is once this is imported: who is silent on policies keeps them."""
+        if self.has_policies:
+            return self.configuration
+        return msgspec.structs.replace(self.configuration, policies=current.policies)
+
+
+def read_document(text: str, source: str) -> FleetDocument:
     """Read a fleet document; raise `InputErrors` naming every fault with its line and column."""
     faults = Faults()
     node = read_yaml(text, source, faults)
     configuration = _Reader(faults).configuration(node)
     faults.raise_any()
-    return configuration
+    has_policies = isinstance(node, Mapping) and "policies" in node.entries
+    return FleetDocument(configuration=configuration, has_policies=has_policies)
+
+
+def read_fleet(text: str, source: str) -> Configuration:
+    """Read a fleet document as a whole configuration, as `read_document` does."""
+    return read_document(text, source).configuration
 
 
 def write_fleet(configuration: Configuration) -> str:
@@ -76,6 +100,8 @@ def write_fleet(configuration: Configuration) -> str:
     for title, table in (("groups", configuration.groups), ("instances", configuration.instances)):
         if table:
             tree[title] = {name: _plain_part(part) for name, part in sorted(table.items())}
+    if configuration.policies:
+        tree["policies"] = dict(sorted(configuration.policies.items()))
     return yaml.dump(tree, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -113,7 +139,7 @@ class _Reader:
 
     def configuration(self, node: Node) -> Configuration:
         """Read the whole document."""
-        fields = self._mapping(node, {"setpoint", "fleet", "groups", "instances"}, "the document")
+        fields = self._mapping(node, {"setpoint", "fleet", "groups", "instances", "policies"}, "the document")
         version = self._text(fields["setpoint"]) if "setpoint" in fields else ""
         if version != str(FORMAT):
             place = fields["setpoint"].place if "setpoint" in fields else node.place
@@ -124,7 +150,14 @@ class _Reader:
         groups = {name: self._group(part) for name, part in self._table(fields.get("groups"))}
         instances = {name: self._instance(part) for name, part in self._table(fields.get("instances"))}
         self._check_references(fields.get("instances"), groups, instances)
-        return Configuration(fleet=fleet, groups=groups, instances=instances)
+        policies = {name: self._text(text) for name, text in self._policies(fields.get("policies"))}
+        return Configuration(fleet=fleet, groups=groups, instances=instances, policies=policies)
+
+    def _policies(self, node: Node | None) -> list[tuple[str, Node]]:
+        for name, place in node.key_places.items() if isinstance(node, Mapping) else ():
+            if NAME.fullmatch(name) and not is_identifier(name):
+                self._faults.add(place, f"{name!r} is no name of a policy", IDENTIFIER_ADVICE)
+        return self._table(node)
 
     def _group(self, node: Node) -> Group:
         fields = self._mapping(node, {"engine", "template", "settings"}, "a group")
@@ -312,7 +345,7 @@ def _dumper() -> Any:
         """Scalars are texts; only a text that looks like null needs quotes."""
 
     def write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        style = "'" if text in ("", "~", "null", "Null", "NULL") else None
+        style = "'" if text in ("", "~", "null", "Null", "NULL") else "|" if "\n" in text else None
         return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType] - untyped in PyYAML
             "tag:yaml.org,2002:str", text, style=style
         )

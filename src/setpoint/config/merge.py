@@ -8,6 +8,7 @@ import msgspec
 
 from setpoint.config.configuration import Configuration, Group, Instance
 from setpoint.config.diff import ABSENT, Edit, diff_configurations, fields_of
+from setpoint.config.revision import gather, spread
 from setpoint.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -40,11 +41,7 @@ def apply_edits(configuration: Configuration, edits: Iterable[Edit]) -> Configur
     by_part: dict[str, dict[str, Any]] = {}
     for edit in edits:
         by_part.setdefault(edit.part, {})[edit.field] = edit.new
-    tables: dict[str, dict[str, Any]] = {
-        "fleet": dict(configuration.fleet),
-        "group": dict(configuration.groups),
-        "instance": dict(configuration.instances),
-    }
+    tables = {kind: dict(table) for kind, table in spread(configuration).items()}
     for part, changes in by_part.items():
         kind, _, name = part.partition(":")
         fields = {**fields_of(tables[kind].get(name)), **changes}
@@ -53,10 +50,12 @@ def apply_edits(configuration: Configuration, edits: Iterable[Edit]) -> Configur
             tables[kind][name] = _build(kind, kept)
         else:
             tables[kind].pop(name, None)
-    return Configuration(fleet=tables["fleet"], groups=tables["group"], instances=tables["instance"])
+    return gather(tables)
 
 
 def _build(kind: str, fields: Mapping[str, Any]) -> object:
+    if kind == "policy":
+        return fields["text"]
     settings = {
         name.removeprefix("settings."): value
         for name, value in fields.items()

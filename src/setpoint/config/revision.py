@@ -1,9 +1,9 @@
 """Revisions: immutable, content-addressed, complete.
 
-A configuration is cut into objects (one per fleet engine, group and instance), objects are gathered in 256
-buckets by the hash of their key, and a root names the buckets; a revision names a root. So a revision is
-complete, equal parts are kept once, and an edit of one instance among 100 000 writes one object, one bucket
-and one root.
+A configuration is cut into objects (one per fleet engine, group, instance and policy), objects are gathered
+in 256 buckets by the hash of their key, and a root names the buckets; a revision names a root. So a revision
+is complete, equal parts are kept once, and an edit of one instance among 100 000 writes one object, one
+bucket and one root.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from setpoint.config.configuration import Configuration, Group, Instance, Settin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-_TYPES: dict[str, Any] = {"fleet": Settings, "group": Group, "instance": Instance}
+PART_TYPES: Mapping[str, Any] = {"fleet": Settings, "group": Group, "instance": Instance, "policy": str}
+"""What the body of a part reads as, by the kind that its key begins with."""
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,13 +87,33 @@ def cut(configuration: Configuration) -> Objects:
 
 def join(root: str, fetch: Callable[[Iterable[str]], Mapping[str, bytes]]) -> Configuration:
     """Put a configuration together again; `fetch` answers bodies for hashes, many at a time."""
-    tables: dict[str, dict[str, Any]] = {"fleet": {}, "group": {}, "instance": {}}
+    tables: dict[str, dict[str, Any]] = {kind: {} for kind in PART_TYPES}
     members = members_of(root, fetch)
     bodies = fetch(set(members.values()))
     for key, digest in members.items():
         kind, _, name = key.partition(":")
-        tables[kind][name] = msgspec.json.decode(bodies[digest], type=_TYPES[kind])
-    return Configuration(fleet=tables["fleet"], groups=tables["group"], instances=tables["instance"])
+        tables[kind][name] = msgspec.json.decode(bodies[digest], type=PART_TYPES[kind])
+    return gather(tables)
+
+
+def gather(tables: Mapping[str, dict[str, Any]]) -> Configuration:
+    """Put a configuration together of its parts, by kind and name."""
+    return Configuration(
+        fleet=tables["fleet"],
+        groups=tables["group"],
+        instances=tables["instance"],
+        policies=tables["policy"],
+    )
+
+
+def spread(configuration: Configuration) -> dict[str, Mapping[str, Any]]:
+    """Answer a configuration's parts by kind (``fleet group instance policy``) and name."""
+    return {
+        "fleet": configuration.fleet,
+        "group": configuration.groups,
+        "instance": configuration.instances,
+        "policy": configuration.policies,
+    }
 
 
 def members_of(root: str, fetch: Callable[[Iterable[str]], Mapping[str, bytes]]) -> dict[str, str]:
@@ -127,6 +148,5 @@ def _keep(bodies: dict[str, bytes], value: object) -> str:
 
 
 def _keyed(configuration: Configuration) -> Iterable[tuple[str, object]]:
-    yield from ((f"fleet:{engine}", settings) for engine, settings in configuration.fleet.items())
-    yield from ((f"group:{name}", group) for name, group in configuration.groups.items())
-    yield from ((f"instance:{name}", instance) for name, instance in configuration.instances.items())
+    for kind, table in spread(configuration).items():
+        yield from ((f"{kind}:{name}", part) for name, part in table.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.control.desired import desired_of, library_of
+from setpoint.control.waivers import parameters_waived
 from setpoint.control.watch import last_seen, observe
 from setpoint.recommend import Advice, Evidence, advise
 from setpoint.templates.choose import choose
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def advise_instance(context: Context, name: str, *, is_fresh: bool) -> tuple[Evidence, Advice]:
     """Ask the engine's rules about an instance; counters count since the observation before the newest one.
 
+    Advice about a parameter whose deviation is waived is told as waived.
     Raises `UnreachableError` when a fresh look is asked for and the instance does not answer.
     """
     revision, configuration = context.head()
@@ -34,7 +36,7 @@ def advise_instance(context: Context, name: str, *, is_fresh: bool) -> tuple[Evi
         earlier=earlier[0] if earlier else None,
         desired=desired.texts(),
     )
-    return evidence, advise(engine.rules(), evidence)
+    return evidence, advise(engine.rules(), evidence, parameters_waived(context, name, instance))
 
 
 def choose_template(context: Context, name: str) -> Choice:

@@ -11,33 +11,30 @@ import msgspec
 
 from setpoint.config.budget import BudgetVerdict, judge, typed_values
 from setpoint.config.drift import Drift, classify
+from setpoint.control import admission, gate
 from setpoint.control.desired import Desired, desired_of, running_texts
+from setpoint.control.execution import Reasons, carry_out, make_application, restarter
+from setpoint.control.guard import earlier_pair, watch_over
 from setpoint.control.logbook import Logbook, is_at_work, is_undo
-from setpoint.control.past import (
-    begun_steps,
-    effective,
-    keep_plan,
-    left_open,
-    releases,
-    to_take_back,
-    written_before,
-)
+from setpoint.control.past import begun_steps, find_made, keep_plan, left_open, releases, way_back
+from setpoint.control.standing import is_base_current
+from setpoint.control.waivers import everything, parameters_waived, waive_drift
 from setpoint.control.watch import catalog_of, last_seen, observe
 from setpoint.engines import session
-from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.engines.planner import make_plan, make_way_back
-from setpoint.engines.registry import get_engine
-from setpoint.engines.session import Application, Verified, run_restart_command
-from setpoint.errors import InputError, OverBudgetError, RefusedError, StalePlanError
+from setpoint.engines.plan import Plan, Step
+from setpoint.engines.planner import make_plan
+from setpoint.errors import OverBudgetError, StalePlanError
+from setpoint.policy.person import Right
+from setpoint.policy.waiver import waived_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, Instance
+    from setpoint.config.configuration import Configuration
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
-    from setpoint.engines.port import Driver
+    from setpoint.control.permit import Permit
+    from setpoint.engines.session import Verified
+    from setpoint.policy.verdict import Verdict
     from setpoint.store.records import Apply
 
 BeforeStep = Callable[[int, Step], None]
@@ -49,7 +46,8 @@ STALE_AFTER = timedelta(hours=1)
 class Planned:
     """A plan with what it rests on, and the apply or undo that is not finished, if there is one.
 
-    `budget` weighs the memory that may be used once the plan is applied. `unfinished_steps` are those that
+    `budget` weighs the memory that may be used once the plan is applied; `verdict` is policy's word on it for
+    the acting person. `unfinished_steps` are those that
     were begun. `is_at_work` tells that the unfinished one's process is seen to live on this host; else it
     died, or runs on another host.
     """
@@ -59,6 +57,7 @@ class Planned:
     budget: BudgetVerdict
     observation: Observation
     catalog: Catalog
+    verdict: Verdict
     unfinished: Apply | None
     unfinished_steps: tuple[Step, ...]
 
@@ -93,8 +92,13 @@ def plan(context: Context, name: str) -> Planned:
     budget, over_budget = _weigh(made, desired, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
     keep_plan(context, made)
+    verdict = admission.judge_plan(
+        context, made, observation, catalog, gate.authenticate(context, Right.OBSERVE)
+    )
     unfinished = context.store.journal.unfinished(name)
-    return Planned(made, desired, budget, observation, catalog, unfinished, begun_steps(context, unfinished))
+    return Planned(
+        made, desired, budget, observation, catalog, verdict, unfinished, begun_steps(context, unfinished)
+    )
 
 
 def apply(
@@ -103,17 +107,22 @@ def apply(
     *,
     may_restart: bool,
     accept_risk: str = "",
+    emergency: str = "",
     before_step: BeforeStep | None = None,
 ) -> Verified:
-    """Apply a plan and read everything back.
+    """Apply a plan that was made here, read everything back, and watch it as long as guardrails ask for.
 
     `accept_risk` is the reason for which the acting person accepts a plan that could exceed the host's
-    memory. `before_step` is called with each step's number (from 0) before it is taken; a `SetpointError`
-    that it raises has everything taken back. Raises `StalePlanError`, `HeldError`, `OverBudgetError`,
-    `ApplyError` with the state it left, `UnreachableError`.
+    memory, `emergency` the one for which they act in an emergency. `before_step` is called with each step's
+    number (from 0) before it is taken; a `SetpointError` that it raises has everything taken back. Raises
+    `NotPermittedError`, `RefusedError` with policy's reasons or what approvals lack, `StalePlanError`,
+    `HeldError`, `OverBudgetError`, `ApplyError` with the state it left, `UnreachableError`, `GuardrailError`.
     """
-    revision, configuration = context.head()
-    if (revision.id if revision is not None else "") != made.revision:
+    made = find_made(context, made.hash)
+    configuration = context.head()[1]
+    observation, catalog = last_seen(context, made.instance, configuration.instance(made.instance))
+    permit = admission.admit_apply(context, made, observation, catalog, is_emergency=bool(emergency))
+    if not is_base_current(context, made.revision, (f"instance:{made.instance}",)):
         message = "the configuration was changed after the plan was made"
         raise StalePlanError(message, where=made.instance, next_step="make a new plan and read it again")
     if made.over_budget and not accept_risk.strip():
@@ -121,13 +130,27 @@ def apply(
             made.over_budget, where=made.instance, next_step="accept the risk by name, or ask for less"
         )
     instance = configuration.instance(made.instance)
-    restart = _restarter(made, instance) if may_restart else None
+    restart = restarter(made, instance) if may_restart else None
     let_go = _let_go(context, configuration, made)
-    keep_plan(context, made)
     logbook = Logbook(context, made, before_step=before_step)
-    with context.connected(made.instance, instance, is_read_only=False) as driver:
-        application = _application(context, driver, made, logbook, restart)
-        return _carry_out(context, application, logbook, accept_risk, let_go)
+    before = earlier_pair(context, made.instance)
+
+    def admit(seen: Observation, live: Catalog) -> Permit:
+        # Again, and now under the instance's lock: what was given a moment ago may have been taken back.
+        return admission.admit_apply(context, made, seen, live, is_emergency=bool(emergency))
+
+    with context.connected(made.instance, instance, permit) as driver:
+        application = make_application(context, driver, made, logbook, restart)
+        why = Reasons(accepted_risk=accept_risk, emergency=emergency)
+        verified = carry_out(context, application, logbook, admit, let_go=let_go, why=why)
+    watch_over(
+        context,
+        made,
+        before,
+        verified,
+        end=lambda: _take_back(context, made.instance, permit, may_restart=may_restart, is_ended=True),
+    )
+    return verified
 
 
 def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verified]:
@@ -137,31 +160,37 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
     before. Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed
     it since.
     """
-    revision, configuration = context.head()
-    instance = configuration.instance(name)
-    with context.connected(name, instance, is_read_only=False) as driver:
+    permit = gate.require(context, Right.APPLY, name)
+    return _take_back(context, name, permit, may_restart=may_restart)
+
+
+def plan_way_back(context: Context, name: str) -> Plan:
+    """Plan what `undo` would do to an instance now; the plan is kept, so that it can be approved."""
+    gate.require(context, Right.PROPOSE, name)
+    observation, catalog = observe(context, name)
+    return way_back(context, name, observation, catalog).plan
+
+
+def _take_back(
+    context: Context, name: str, permit: Permit, *, may_restart: bool, is_ended: bool = False
+) -> tuple[Plan, Verified]:
+    """Take back the last apply; policy is asked unless it never came to its end or a guardrail ends it."""
+    instance = context.head()[1].instance(name)
+    with context.connected(name, instance, permit) as driver:
         driver.lock(context.holder)
         observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
-        records = list(effective(context, name))
-        begun = to_take_back(context, records, catalog)
-        if not begun:
-            raise RefusedError(
-                "there is no apply to take back",
-                where=name,
-                next_step="`setpoint audit log` shows what was done",
-            )
-        back = make_way_back(
-            begun,
-            observation,
-            catalog,
-            revision=revision.id if revision is not None else "",
-            ours_before=written_before(context, records),
-        )
-        keep_plan(context, back)
-        restart = _restarter(back, instance) if may_restart else None
-        logbook = Logbook(context, back, is_undo=True)
-        application = _application(context, driver, back, logbook, restart)
-        return back, _carry_out(context, application, logbook, "", back.released)
+        back = way_back(context, name, observation, catalog)
+
+        def admit(seen: Observation, live: Catalog) -> Permit:
+            # What never came to its end goes back to what stood before it: nothing that was not there.
+            is_free = back.is_cut_short or is_ended
+            return permit if is_free else admission.admit_apply(context, back.plan, seen, live)
+
+        admit(observation, catalog)
+        restart = restarter(back.plan, instance) if may_restart else None
+        logbook = Logbook(context, back.plan, is_undo=True)
+        application = make_application(context, driver, back.plan, logbook, restart)
+        return back.plan, carry_out(context, application, logbook, admit, let_go=back.plan.released)
 
 
 def drift(
@@ -169,7 +198,8 @@ def drift(
 ) -> tuple[Observation, tuple[Drift, ...]]:
     """Judge every managed parameter, from a fresh observation or from the last remembered one.
 
-    An observation older than `stale_after` (None: however old) is called stale.
+    An observation older than `stale_after` (None: however old) is called stale. What a waiver accepts is no
+    deviation.
     """
     revision, configuration = context.head()
     instance = configuration.instance(name)
@@ -182,7 +212,8 @@ def drift(
     desired = desired_of(
         context.engine_of(instance), configuration, observation, catalog, revision=base, at=now
     )
-    return observation, classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
+    judged = classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
+    return observation, waive_drift(judged, parameters_waived(context, name, instance))
 
 
 def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
@@ -190,6 +221,7 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     revision, configuration = context.head()
     base = revision.id if revision is not None else ""
     now = context.now()
+    waivers = everything(context)
     judged: dict[str, tuple[Drift, ...]] = {}
     for name, observation in context.store.snapshots.latest_many().items():
         instance = configuration.instances.get(name)
@@ -198,7 +230,8 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
         catalog = catalog_of(context, instance, observation)
         engine = context.engine_of(instance)
         desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now)
-        judged[name] = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
+        drifts = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
+        judged[name] = waive_drift(drifts, waived_parameters(waivers, name, instance, now))
     return judged
 
 
@@ -213,53 +246,6 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     kept = {fold(name) for name in (desired.resolved.keys() | blocked)}
     names = [owned.parameter for owned in context.store.journal.owned(made.instance)]
     return tuple(name for name in names if fold(name) not in kept)
-
-
-def _carry_out(
-    context: Context, application: Application, logbook: Logbook, accept_risk: str, let_go: Iterable[str]
-) -> Verified:
-    """Run an application with its logbook, and remember what was seen at its end."""
-    made = application.plan
-    application.check()
-    logbook.begin()
-    if made.over_budget:
-        detail = {"plan": made.hash, "over_budget": made.over_budget, "because": accept_risk}
-        context.store.audit.append(context.actor, "risk.accepted", made.instance, detail, context.now())
-    verified = logbook.ended(application.run, let_go=let_go)
-    context.store.snapshots.put(verified.observation, verified.catalog.data)
-    return verified
-
-
-def _application(
-    context: Context,
-    driver: Driver,
-    made: Plan,
-    logbook: Logbook,
-    restart: Callable[[], None] | None,
-) -> Application:
-    return Application(
-        engine=get_engine(made.engine),
-        driver=driver,
-        plan=made,
-        journal=logbook,
-        now=context.now,
-        holder=context.holder,
-        restart=restart,
-    )
-
-
-def _restarter(made: Plan, instance: Instance) -> Callable[[], None] | None:
-    """Answer the way to restart, None where the plan needs no restart."""
-    if not any(step.kind is StepKind.RESTART for step in made.steps):
-        return None
-    if not instance.restart_command:
-        message = "no restart command is configured"
-        raise InputError(
-            message,
-            where=made.instance,
-            next_step="`setpoint instance set` gives it one, or restart it yourself",
-        )
-    return lambda: run_restart_command(instance.restart_command)
 
 
 def _weigh(

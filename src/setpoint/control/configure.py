@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
+from setpoint.control import admission
 from setpoint.control.checks import check_parts
+from setpoint.control.notary import checkpoint_if_due
 from setpoint.control.watch import catalog_of
 from setpoint.errors import InputError, InputErrors
 
@@ -15,21 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, Group, Instance, SettingText
+    from setpoint.config.configuration import Group, Instance, Settings, SettingText
     from setpoint.config.diff import Edit
     from setpoint.config.revision import Revision
     from setpoint.control.context import Context
+    from setpoint.control.permit import Permit
 
 _MAX_REASON = 4000
 
 
 def commit(
-    context: Context, edit: Callable[[Configuration], Configuration], *, reason: str, ticket: str = ""
+    context: Context,
+    edit: Callable[[Configuration], Configuration],
+    *,
+    reason: str,
+    ticket: str = "",
+    permit: Permit | None = None,
 ) -> tuple[Revision, tuple[Edit, ...]]:
     """Edit the head's configuration; answer the revision and the edits it made.
 
-    An edit made meanwhile by somebody else is merged. Raises `InputError` for a missing reason,
-    `ConflictError`.
+    An edit made meanwhile by somebody else is merged. Without a permit, which an approved change brings, the
+    gate judges the edit. Raises `InputError` for a missing reason, `ConflictError`, `NotPermittedError`,
+    `RefusedError`.
     """
     if not reason.strip():
         raise InputError("no reason is given", next_step='say why with --because "..."')
@@ -38,11 +48,12 @@ def commit(
     head, before = context.head()
     after = edit(before)
     check_parts(before, after)
+    permit = permit or admission.admit_edit(context, before, after)
     with context.store.transaction():
         revision = context.store.revisions.commit(
             after,
             base=head.id if head is not None else None,
-            author=context.actor,
+            author=permit.actor,
             reason=reason,
             ticket=ticket,
             at=context.now(),
@@ -56,9 +67,45 @@ def commit(
                 "ticket": ticket,
                 "fields": fields,
                 "count": len(edits),
+                **permit.detail(),
             }
-            context.store.audit.append(context.actor, "configuration.commit", "fleet", detail, context.now())
+            context.store.audit.append(permit.actor, "configuration.commit", "fleet", detail, context.now())
+    checkpoint_if_due(context)
     return revision, edits
+
+
+def part_of(configuration: Configuration, part: str) -> Settings | Group | Instance | str | None:
+    """Answer one part by its key (``policy:NAME``, ``instance:NAME``), None when it is not there."""
+    kind, _, name = part.partition(":")
+    tables: dict[str, Mapping[str, Settings | Group | Instance | str]] = {
+        "fleet": configuration.fleet,
+        "group": configuration.groups,
+        "instance": configuration.instances,
+        "policy": configuration.policies,
+    }
+    return tables[kind].get(name)
+
+
+def with_parts(configuration: Configuration, parts: Mapping[str, Any]) -> Configuration:
+    """Answer the configuration with whole parts put in by key, or taken out (None)."""
+    tables: dict[str, dict[str, Any]] = {
+        "fleet": dict(configuration.fleet),
+        "group": dict(configuration.groups),
+        "instance": dict(configuration.instances),
+        "policy": dict(configuration.policies),
+    }
+    for key, part in parts.items():
+        kind, _, name = key.partition(":")
+        if part is None:
+            tables[kind].pop(name, None)
+        else:
+            tables[kind][name] = part
+    return Configuration(
+        fleet=tables["fleet"],
+        groups=tables["group"],
+        instances=tables["instance"],
+        policies=tables["policy"],
+    )
 
 
 def with_settings(

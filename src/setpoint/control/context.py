@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from setpoint.config.configuration import Configuration, Instance
     from setpoint.config.revision import Revision
+    from setpoint.control.identity import Credential
+    from setpoint.control.permit import Permit
     from setpoint.engines.port import Driver, Engine
     from setpoint.store import Store
 
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 class Context:
     """A store, an actor and the ways to reach instances.
 
+    `actor` is who acts in a store of one user; with people in the store the gate goes by `credential`.
     `read_secret` answers the password behind a reference. `timeout_seconds` bounds every contact with an
-    instance.
+    instance. `wait` lets a number of seconds pass.
     """
 
     store: Store
@@ -36,6 +40,8 @@ class Context:
     read_secret: Callable[[str], str | None]
     now: Callable[[], datetime] = utc_now
     timeout_seconds: float = 5.0
+    credential: Credential | None = None
+    wait: Callable[[float], None] = time.sleep
 
     def head(self) -> tuple[Revision | None, Configuration]:
         """Answer the newest revision and its configuration, an empty one before the first."""
@@ -49,8 +55,11 @@ class Context:
         return get_engine(instance.engine)
 
     @contextmanager
-    def connected(self, name: str, instance: Instance, *, is_read_only: bool) -> Generator[Driver]:
-        """Connect to an instance and close the connection at the end; raise `UnreachableError`."""
+    def connected(self, name: str, instance: Instance, permit: Permit | None = None) -> Generator[Driver]:
+        """Connect to an instance and close the connection at the end; raise `UnreachableError`.
+
+        Without a permit the connection can only read.
+        """
         if not instance.target:
             raise InputError(f"{name} has no target", next_step="`setpoint instance set` gives it one")
         target = Target(
@@ -59,7 +68,7 @@ class Context:
             secret=lambda: self.read_secret(instance.password),
             timeout_seconds=self.timeout_seconds,
         )
-        driver = self.engine_of(instance).connect(target, is_read_only=is_read_only)
+        driver = self.engine_of(instance).connect(target, is_read_only=permit is None)
         try:
             yield driver
         finally:

@@ -56,7 +56,7 @@ def desired_of(
     name = observation.instance
     instance = configuration.instance(name)
     facts = observation.facts.with_declared(instance.facts)
-    claims = compile_claims(engine.claims(), catalog)
+    claims = claims_of(engine, catalog)
     use = template_of(configuration, instance)
     filled: Filled | None = None
     if use is not None:
@@ -85,7 +85,12 @@ def fill_for(
     name = observation.instance
     facts = observation.facts.with_declared(configuration.instance(name).facts)
     current = typed_values({**_given_texts(observation), **_above(configuration, name, at)}, catalog)
-    return fill_template(engine, use, compile_claims(engine.claims(), catalog), facts, current)
+    return fill_template(engine, use, claims_of(engine, catalog), facts, current)
+
+
+def claims_of(engine: Engine, catalog: Catalog) -> Claims:
+    """Answer an engine's memory claims, compiled for a catalog."""
+    return compile_claims(engine.claims(), catalog)
 
 
 def _above(configuration: Configuration, name: str, at: datetime) -> dict[str, SettingText]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from setpoint.config.configuration import SettingText
     from setpoint.control.context import Context
+    from setpoint.control.permit import Permit
     from setpoint.engines.session import Verified
 
 _UNDO = "undo-"
@@ -49,7 +50,7 @@ class Logbook:
         self._id = f"{_UNDO if is_undo else ''}{uuid4().hex}"
         self._standing: dict[str, SettingText] = {}
 
-    def begin(self) -> None:
+    def begin(self, permit: Permit) -> None:
         """Record that the plan is about to be applied, and close the record of a dead process.
 
         We hold the instance's lock, so nobody else is at work on it; but an apply that waits for a restart
@@ -66,7 +67,7 @@ class Logbook:
                 instance=plan.instance,
                 plan_hash=plan.hash,
                 revision=plan.revision,
-                actor=context.actor,
+                actor=permit.actor,
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 started_at=context.now(),

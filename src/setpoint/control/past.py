@@ -5,15 +5,16 @@ Read from the journal and the plans it names, for planning what comes next and f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from setpoint.control.logbook import is_undo
 from setpoint.engines.plan import Plan, Step
-from setpoint.engines.planner import Begun, builds_on, is_persisted
+from setpoint.engines.planner import Begun, builds_on, is_persisted, make_way_back
 from setpoint.engines.port import Release
-from setpoint.errors import NotFoundError
+from setpoint.errors import NotFoundError, RefusedError, TamperedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,19 +26,91 @@ if TYPE_CHECKING:
     from setpoint.control.desired import Desired
     from setpoint.store.records import Apply, Owned
 
+_MADE = "plan.made"
+_PLANS_LOOKED_THROUGH = 2_000
 _LOOK_BACK = 100
 """How many applies to one instance are looked through for what can be taken back."""
 
 
 def find_plan(context: Context, name_or_hash: str) -> Plan:
-    """Answer a kept plan by its hash or the beginning of one; raise `NotFoundError`."""
-    return msgspec.json.decode(context.store.plans.get(name_or_hash).body, type=Plan)
+    """Answer a kept plan by its hash or the beginning of one.
+
+    Raises `NotFoundError`, and `TamperedError` for a plan that is not what its hash says.
+    """
+    kept = context.store.plans.get(name_or_hash)
+    made = msgspec.json.decode(kept.body, type=Plan)
+    if made.hash != kept.hash:
+        message = f"plan {kept.hash[:12]} was changed after it was made"
+        raise TamperedError(message, where=kept.instance, next_step="`setpoint audit verify` looks for more")
+    return made
+
+
+def find_made(context: Context, digest: str) -> Plan:
+    """Answer a kept plan of which the audit log knows that it was made here; else raise `RefusedError`.
+
+    A plan that was written into the store beside Setpoint, or handed in from elsewhere, is none of ours.
+    """
+    try:
+        made = find_plan(context, digest)
+    except NotFoundError:
+        message = "this store made no such plan"
+        raise RefusedError(message, next_step="make one with `setpoint plan`") from None
+    rows = context.store.audit.rows(
+        subject=made.instance, action=_MADE, limit=_PLANS_LOOKED_THROUGH, newest_first=True
+    )
+    if not any(row.detail.get("plan") == made.hash for row in rows):
+        message = f"plan {made.hash[:12]} was not made through Setpoint"
+        raise TamperedError(message, where=made.instance, next_step="make a new one with `setpoint plan`")
+    return made
 
 
 def keep_plan(context: Context, made: Plan) -> None:
     """Keep a plan by its hash, so that whoever comes after a dead process can read what it was doing."""
-    body = msgspec.json.encode(made)
-    context.store.plans.put(made.hash, made.instance, made.revision, body, context.actor, context.now())
+    try:
+        context.store.plans.get(made.hash)
+    except NotFoundError:
+        body = msgspec.json.encode(made)
+        with context.store.transaction():
+            context.store.plans.put(
+                made.hash, made.instance, made.revision, body, context.actor, context.now()
+            )
+            detail = {"plan": made.hash, "revision": made.revision, "steps": len(made.steps)}
+            context.store.audit.append(context.actor, _MADE, made.instance, detail, context.now())
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The plan that takes something back, and whether that never came to its end."""
+
+    plan: Plan
+    is_cut_short: bool
+
+
+def way_back(context: Context, name: str, observation: Observation, catalog: Catalog) -> WayBack:
+    """Plan what takes the last apply back, and what it finished; the plan is kept.
+
+    Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed it since.
+    """
+    records = list(effective(context, name))
+    older = list(records)
+    begun = to_take_back(context, older, catalog)
+    if not begun:
+        raise RefusedError(
+            "there is no apply to take back", where=name, next_step="`setpoint audit log` shows what was done"
+        )
+    taken = records[: len(records) - len(older)]
+    head = context.head()[0]
+    back = make_way_back(
+        begun,
+        observation,
+        catalog,
+        revision=head.id if head is not None else "",
+        ours_before=written_before(context, older),
+    )
+    keep_plan(context, back)
+    # An undo that was cut short was let through when it began.
+    is_cut_short = is_undo(taken[0]) or all(record.outcome != "applied" for record in taken)
+    return WayBack(back, is_cut_short)
 
 
 def releases(

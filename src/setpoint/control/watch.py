@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.catalog import Catalog
+from setpoint.control import gate
+from setpoint.control.incidents import note_incidents
 from setpoint.engines import session
 from setpoint.errors import NotFoundError
+from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from setpoint.config.configuration import Instance
@@ -15,11 +18,18 @@ if TYPE_CHECKING:
 
 
 def observe(context: Context, name: str) -> tuple[Observation, Catalog]:
-    """Observe an instance now and remember what it said; raise `UnreachableError`."""
+    """Observe an instance now and remember what it said; raise `UnreachableError`.
+
+    A locked parameter that was moved behind our back is noted as an incident.
+    """
+    gate.require(context, Right.OBSERVE, name)
     instance = context.head()[1].instance(name)
-    with context.connected(name, instance, is_read_only=True) as driver:
-        observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
-    return context.store.snapshots.put(observation, catalog.data), catalog
+    before = context.store.snapshots.latest(name)
+    with context.connected(name, instance) as driver:
+        seen, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
+    observation = context.store.snapshots.put(seen, catalog.data)
+    note_incidents(context, before, observation, catalog)
+    return observation, catalog
 
 
 def last_seen(context: Context, name: str, instance: Instance) -> tuple[Observation, Catalog]:

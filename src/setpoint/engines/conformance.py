@@ -3,94 +3,44 @@
 A test class derives from `EngineConformance` and answers `subject()`: an engine, a server it may change, and
 how to meddle with that server behind Setpoint's back. The suite then proves the promises of the port: what is
 set is read back, what is not managed stays untouched, a refused step leaves the old state, a stale plan is
-refused, one applies and the other is told.
+refused, one applies and the other is told; what is locked and was moved behind our back is an incident.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from setpoint.config.drift import DriftClass, judge
-from setpoint.config.layers import Layer, LayerKind
-from setpoint.config.resolve import resolve
+from setpoint.engines.conformance_incidents import IncidentConformance
+from setpoint.engines.conformance_stage import (
+    Applied,
+    Steps,
+    Subject,
+    application_of,
+    demand,
+    look,
+    plan_for,
+)
 from setpoint.engines.plan import Plan, Request, Step, StepKind
-from setpoint.engines.planner import make_plan
 from setpoint.engines.port import Release
-from setpoint.engines.session import Application, observe
 from setpoint.errors import ApplyError, ConflictError, HeldError, StalePlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from setpoint.catalog import Catalog
-    from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.port import Driver, Engine, Target
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_HOLDER = "conformance"
+__all__ = ["EngineConformance", "Subject", "demand"]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """An engine and a server that the suite may change.
-
-    `immediate`, `restart` and `normalised` name a parameter and a text for it: one that takes effect without
-    a restart, one that needs it, and one whose text the engine rounds or clamps (None where the engine has
-    none). `second` is another text for `immediate`, `bystander` a parameter that no test manages, `refused` a
-    text the engine does not accept. `meddle` persists a text behind Setpoint's back and makes it run where it
-    can (None: removes it).
-    """
-
-    engine: Engine
-    target: Target
-    immediate: tuple[str, str]
-    second: str
-    restart: tuple[str, str]
-    normalised: tuple[str, str] | None
-    bystander: tuple[str, str]
-    refused: tuple[str, str]
-    do_restart: Callable[[], None]
-    meddle: Callable[[str, str | None], None]
-
-
-class _Steps:
-    """A journal that only remembers."""
-
-    def __init__(self) -> None:
-        self.intended: list[int] = []
-        self.finished: list[int] = []
-
-    def intend(self, number: int, step: Step) -> None:
-        del step
-        self.intended.append(number)
-
-    def done(self, number: int) -> None:
-        self.finished.append(number)
-
-
-def demand(truth: object, sentence: str) -> None:
-    """Fail with a sentence unless it is true."""
-    if not truth:
-        raise AssertionError(sentence)
-
-
-class EngineConformance:
+class EngineConformance(IncidentConformance):
     """The suite. Each test puts back what it changed."""
-
-    def subject(self) -> Subject:
-        """Answer the engine and the server under test."""
-        raise NotImplementedError
 
     def test_an_observation_reads_every_parameter_with_its_origin(self) -> None:
         """Every core parameter is observed, and one origin alone decides each known value."""
         subject = self.subject()
-        observation, catalog = _observe(subject)
+        observation, catalog = look(subject)
         missing = [p.name for p in catalog.core if p.name not in observation.settings]
         demand(not missing, f"not observed: {missing}")
         undecided = [
@@ -102,7 +52,7 @@ class EngineConformance:
 
     def test_every_observed_value_parses_and_round_trips(self) -> None:
         """What the engine reports is of its catalog's type, and its written form means the same."""
-        observation, catalog = _observe(self.subject())
+        observation, catalog = look(self.subject())
         for name, setting in observation.settings.items():
             if setting.value is None:
                 continue
@@ -114,43 +64,43 @@ class EngineConformance:
     def test_two_observations_of_a_quiet_instance_make_equal_plans(self) -> None:
         """Looking changes nothing: the plans of two looks have one hash."""
         subject = self.subject()
-        first, second = _plan(subject, dict([subject.immediate])), _plan(subject, dict([subject.immediate]))
+        first, second = (plan_for(subject, dict([subject.immediate])) for _ in range(2))
         demand(first.hash == second.hash, "the plan moved although nobody changed anything")
 
     def test_apply_verify_and_undo(self) -> None:
         """A change is made, read back, and taken back to where it began, with nothing else touched."""
         subject = self.subject()
-        before, catalog = _observe(subject)
-        with _Applied(subject, dict([subject.immediate])) as applied:
+        before, catalog = look(subject)
+        with Applied(subject, dict([subject.immediate])) as applied:
             name, text = subject.immediate
-            after, _ = _observe(subject)
+            after, _ = look(subject)
             drift = judge(name, text, after.settings.get(name), catalog)
             demand(drift.drift_class is DriftClass.IN_SYNC, f"{name}: {drift.explanation}")
             demand(applied.journal.intended == applied.journal.finished, "a step was begun and not ended")
             touched = _changed(before, after) - {name}
             demand(not touched, f"touched without being asked: {sorted(touched)}")
-        ended, _ = _observe(subject)
+        ended, _ = look(subject)
         demand(not _changed(before, ended), f"left behind: {sorted(_changed(before, ended))}")
 
     def test_a_plan_already_true_is_empty(self) -> None:
         """What is already so makes no step, however it is spelled."""
         subject = self.subject()
-        with _Applied(subject, dict([subject.immediate])):
-            plan = _plan(subject, dict([subject.immediate]))
+        with Applied(subject, dict([subject.immediate])):
+            plan = plan_for(subject, dict([subject.immediate]))
             demand(plan.is_empty, f"steps for what is already so: {[s.parameter for s in plan.steps]}")
 
     def test_a_restart_parameter_waits_and_says_so(self) -> None:
         """Without a restart the new value waits and is reported as waiting; with one it runs."""
         subject = self.subject()
         name, text = subject.restart
-        plan = _plan(subject, {name: text})
+        plan = plan_for(subject, {name: text})
         demand(plan.restarts == (name,), "the plan does not say that it needs a restart")
-        with _Applied(subject, {name: text}):
-            observation, catalog = _observe(subject)
+        with Applied(subject, {name: text}):
+            observation, catalog = look(subject)
             drift = judge(name, text, observation.settings[name], catalog)
             demand(drift.drift_class is DriftClass.PENDING_RESTART, f"{name} is {drift.drift_class.value}")
             subject.do_restart()
-            observation, catalog = _observe(subject)
+            observation, catalog = look(subject)
             drift = judge(name, text, observation.settings[name], catalog)
             demand(
                 drift.drift_class is DriftClass.IN_SYNC,
@@ -162,8 +112,8 @@ class EngineConformance:
         """With a way to restart, the plan ends with the new value running."""
         subject = self.subject()
         name, text = subject.restart
-        with _Applied(subject, {name: text}, restart=subject.do_restart):
-            observation, catalog = _observe(subject)
+        with Applied(subject, {name: text}, restart=subject.do_restart):
+            observation, catalog = look(subject)
             drift = judge(name, text, observation.settings[name], catalog)
             demand(drift.drift_class is DriftClass.IN_SYNC, f"{name} is {drift.drift_class.value}")
 
@@ -173,23 +123,23 @@ class EngineConformance:
         if subject.normalised is None:
             return
         name, text = subject.normalised
-        with _Applied(subject, {name: text}):
-            observation, catalog = _observe(subject)
+        with Applied(subject, {name: text}):
+            observation, catalog = look(subject)
             drift = judge(name, text, observation.settings[name], catalog)
             demand(drift.drift_class is DriftClass.NORMALISED, f"{name} is {drift.drift_class.value}")
-            demand(_plan(subject, {name: text}).is_empty, "an eternal diff")
+            demand(plan_for(subject, {name: text}).is_empty, "an eternal diff")
 
     def test_a_value_the_engine_refuses_is_blocked_in_the_plan(self) -> None:
         """The live catalog knows what the server would refuse."""
         subject = self.subject()
         name, text = subject.refused
-        plan = _plan(subject, {name: text})
+        plan = plan_for(subject, {name: text})
         demand([blocked.parameter for blocked in plan.blocked] == [name], "not blocked")
         demand(plan.is_empty, "there are steps for a refused value")
 
     def test_an_unknown_parameter_is_blocked_not_dropped(self) -> None:
         """A parameter the engine does not know is kept and shown."""
-        plan = _plan(self.subject(), {"no_such_parameter_here": "1"})
+        plan = plan_for(self.subject(), {"no_such_parameter_here": "1"})
         demand(
             [blocked.parameter for blocked in plan.blocked] == ["no_such_parameter_here"],
             "dropped in silence",
@@ -198,29 +148,29 @@ class EngineConformance:
     def test_a_failing_step_leaves_the_old_state(self) -> None:
         """A step that fails in the middle takes back those before it and says so."""
         subject = self.subject()
-        before, _ = _observe(subject)
-        plan = _plan(subject, dict([subject.immediate]))
+        before, _ = look(subject)
+        plan = plan_for(subject, dict([subject.immediate]))
         broken = _with_failing_step(plan)
         with closing(subject.engine.connect(subject.target, is_read_only=False)) as driver:
-            application = _application(subject, driver, broken, _Steps(), None)
+            application = application_of(subject, driver, broken, Steps(), None)
             try:
                 application.run()
             except ApplyError as fault:
                 demand(fault.state == "old", f"the state is {fault.state}: {fault.what}")
             else:
                 raise AssertionError("a step that fails was not noticed")
-        after, _ = _observe(subject)
+        after, _ = look(subject)
         demand(not _changed(before, after), f"left behind: {sorted(_changed(before, after))}")
 
     def test_a_stale_plan_is_refused(self) -> None:
         """A plan made before somebody changed the instance is not applied."""
         subject = self.subject()
-        plan = _plan(subject, dict([subject.immediate]))
+        plan = plan_for(subject, dict([subject.immediate]))
         subject.meddle(*subject.bystander)
         try:
             with closing(subject.engine.connect(subject.target, is_read_only=False)) as driver:
                 try:
-                    _application(subject, driver, plan, _Steps(), None).run()
+                    application_of(subject, driver, plan, Steps(), None).run()
                 except StalePlanError:
                     pass
                 else:
@@ -249,7 +199,7 @@ class EngineConformance:
         """What somebody set after us is a conflict, named and left alone."""
         subject = self.subject()
         name, _ = subject.immediate
-        with _Applied(subject, dict([subject.immediate])) as applied:
+        with Applied(subject, dict([subject.immediate])) as applied:
             subject.meddle(name, subject.second)
             try:
                 applied.undo()
@@ -263,68 +213,15 @@ class EngineConformance:
         """A parameter no layer asks for any more goes back, unless somebody else set it since."""
         subject = self.subject()
         name, text = subject.immediate
-        with _Applied(subject, {name: text}):
+        with Applied(subject, {name: text}):
             ours = Release(parameter=name, ours=text, restore=None)
-            plan = _plan(subject, {}, releases=[ours])
+            plan = plan_for(subject, {}, releases=[ours])
             demand([s.kind for s in plan.steps if s.parameter] == [StepKind.RESET], "it is not put back")
             subject.meddle(name, subject.second)
-            plan = _plan(subject, {}, releases=[ours])
+            plan = plan_for(subject, {}, releases=[ours])
             demand(plan.is_empty, "somebody else's value would be overwritten")
             demand(plan.warnings, "nobody is told")
             subject.meddle(name, text)
-
-
-class _Applied:
-    """A change that is applied on entry and taken back on exit."""
-
-    def __init__(
-        self, subject: Subject, desired: Mapping[str, SettingText], restart: Callable[[], None] | None = None
-    ) -> None:
-        self._subject = subject
-        self._desired = desired
-        self._restart = restart
-        self.journal = _Steps()
-
-    def __enter__(self) -> Self:
-        self._plan = _plan(self._subject, self._desired)
-        with closing(self._subject.engine.connect(self._subject.target, is_read_only=False)) as driver:
-            _application(self._subject, driver, self._plan, self.journal, self._restart).run()
-        return self
-
-    def undo(self) -> None:
-        with closing(self._subject.engine.connect(self._subject.target, is_read_only=False)) as driver:
-            application = _application(self._subject, driver, self._plan, self.journal, self._restart)
-            application.undo(self.journal.intended)
-
-    def __exit__(self, *_: object) -> None:
-        self.undo()
-
-
-def _observe(subject: Subject) -> tuple[Observation, Catalog]:
-    with closing(subject.engine.connect(subject.target, is_read_only=True)) as driver:
-        return observe(subject.engine, driver, subject.target.instance, at=_AT)
-
-
-def _plan(subject: Subject, desired: Mapping[str, SettingText], releases: Sequence[Release] = ()) -> Plan:
-    observation, catalog = _observe(subject)
-    layer = Layer(LayerKind.INSTANCE, subject.target.instance, desired)
-    return make_plan(
-        subject.engine, resolve([layer], _AT), observation, catalog, revision="conformance", releases=releases
-    )
-
-
-def _application(
-    subject: Subject, driver: Driver, plan: Plan, journal: _Steps, restart: Callable[[], None] | None
-) -> Application:
-    return Application(
-        engine=subject.engine,
-        driver=driver,
-        plan=plan,
-        journal=journal,
-        now=lambda: _AT,
-        holder=_HOLDER,
-        restart=restart,
-    )
 
 
 def _with_failing_step(plan: Plan) -> Plan:

@@ -1,4 +1,4 @@
-"""Which engines there are, and the catalogs and templates they ship.
+"""Which engines there are, and the catalogs, templates and classes they ship.
 
 Engines are found through the entry-point group ``setpoint.engines``, so another package can add one without a
 change here.
@@ -6,6 +6,7 @@ change here.
 
 from __future__ import annotations
 
+import weakref
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,13 @@ from setpoint.catalog.catalog import CatalogData
 from setpoint.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from setpoint.engines.port import Engine
+    from setpoint.policy.classes import ParameterClass
+    from setpoint.policy.classification import Classification
+
+    Classes = Mapping[str, tuple[ParameterClass, ...]]
 
 ENTRY_POINTS = "setpoint.engines"
 
@@ -68,3 +75,44 @@ def template_texts(engine: Engine) -> tuple[tuple[str, str], ...]:
     """Answer the engine's shipped templates as (file name, YAML text), sorted by file name."""
     folder = engine.data / "templates"
     return tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml")))
+
+
+def shipped_catalogs(engine_name: str = "") -> Iterator[Catalog]:
+    """Answer every shipped catalog, of one engine or of all; raise `NotFoundError` for an unknown engine."""
+    for name in (engine_name,) if engine_name else engine_names():
+        engine = get_engine(name)
+        yield from (shipped_catalog(engine, version) for version in shipped_versions(engine))
+
+
+def class_texts(engine: Engine) -> tuple[tuple[str, str], ...]:
+    """Answer the engine's shipped classes as (file name, YAML text); nothing when it ships none."""
+    path = engine.data / "classes.yaml"
+    return ((path.name, path.read_text(encoding="utf-8")),) if path.is_file() else ()
+
+
+@cache
+def classification_of(engine_name: str) -> Classification:
+    """Answer an engine's shipped classification, an empty one when it ships none."""
+    from setpoint.policy.classification import Classification, read_classification
+
+    for source, text in class_texts(get_engine(engine_name)):
+        return read_classification(text, f"{engine_name}/{source}")
+    return Classification(engine_name, {}, {})
+
+
+def shipped_classes(engine: Engine, catalog: Catalog) -> Classes:
+    """Answer the shipped classes of all of a catalog's parameters by folded name; each has at least one.
+
+    Worked out once for each catalog object: a catalog is too large to be compared by its content.
+    """
+    kept = _classes.get(id(catalog))
+    if kept is not None and kept[0]() is catalog:
+        return kept[1]
+    classification, fold = classification_of(engine.name), catalog.grammar.fold_name
+    classes = {fold(each.name): classification.classes_of(each) for each in catalog.parameters}
+    key = id(catalog)
+    _classes[key] = (weakref.ref(catalog, lambda _: _classes.pop(key, None)), classes)
+    return classes
+
+
+_classes: dict[int, tuple[weakref.ref[Catalog], Classes]] = {}

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Self
 
 from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
-from setpoint.config.fleet_document import NAME, read_fleet, write_fleet
+from setpoint.config.fleet_document import NAME, read_document, write_fleet
 from setpoint.config.view import FleetView, template_of
 from setpoint.control import advice, change, configure, history, past, records, watch
 from setpoint.control.desired import desired_of, fill_for
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
+from setpoint.faces.governance import Governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -56,16 +57,21 @@ class Setpoint:
         self._context = context
 
     @classmethod
-    def create(cls, where: str = "", *, actor: str = "") -> Self:
+    def create(cls, where: str = "", *, actor: str = "", token: str | None = None) -> Self:
         """Make a store (or bring an older one up to date) and open it; `where` is a path or a URL."""
-        return cls(wiring.make_context(wiring.create_store(where), actor=actor))
+        return cls(wiring.make_context(wiring.create_store(where), actor=actor, token=token))
 
     @classmethod
-    def open(cls, where: str = "", *, actor: str = "", timeout_seconds: float = 5.0) -> Self:
-        """Open a store; raise `StoreUnavailableError` when there is none at that place."""
-        return cls(
-            wiring.make_context(wiring.open_store(where), actor=actor, timeout_seconds=timeout_seconds)
-        )
+    def open(
+        cls, where: str = "", *, actor: str = "", timeout_seconds: float = 5.0, token: str | None = None
+    ) -> Self:
+        """Open a store; raise `StoreUnavailableError` when there is none at that place.
+
+        `actor` is who acts in a store of one user. With people in it the `token` says who (None: the one in
+        SETPOINT_TOKEN or in this user's own file).
+        """
+        store = wiring.open_store(where)
+        return cls(wiring.make_context(store, actor=actor, timeout_seconds=timeout_seconds, token=token))
 
     def close(self) -> None:
         """End all connections to the store."""
@@ -78,9 +84,14 @@ class Setpoint:
         self.close()
 
     @property
-    def context(self) -> Context:
-        """What controllers are handed: the store and the acting person."""
-        return self._context
+    def governance(self) -> Governance:
+        """People, policies, changes, waivers and compliance."""
+        return Governance(self._context)
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as audit rows name them."""
+        return self._context.actor
 
     @property
     def where(self) -> str:
@@ -170,7 +181,7 @@ class Setpoint:
         self, text: str, source: str, *, reason: str, ticket: str = ""
     ) -> tuple[Revision, tuple[Edit, ...]]:
         """Make a fleet document the whole configuration; raise `InputErrors`, and then nothing changed."""
-        document = read_fleet(text, source)
+        document = read_document(text, source).over(self.configuration())
         configure.check_document(self._context, document)
         return configure.commit(self._context, lambda _: document, reason=reason, ticket=ticket)
 
@@ -288,12 +299,25 @@ class Setpoint:
         *,
         may_restart: bool = False,
         accept_risk: str = "",
+        emergency: str = "",
         before_step: change.BeforeStep | None = None,
     ) -> Verified:
-        """Apply a plan and read everything back; see `setpoint.control.change.apply` for what it raises."""
+        """Apply a plan that was made here, and read everything back.
+
+        See `setpoint.control.change.apply` for what it raises.
+        """
         return change.apply(
-            self._context, plan, may_restart=may_restart, accept_risk=accept_risk, before_step=before_step
+            self._context,
+            plan,
+            may_restart=may_restart,
+            accept_risk=accept_risk,
+            emergency=emergency,
+            before_step=before_step,
         )
+
+    def is_left_open(self, name: str) -> bool:
+        """Tell whether an apply to an instance runs, or did when its process died."""
+        return self._context.store.journal.unfinished(name) is not None
 
     def undo(self, name: str, *, may_restart: bool = False) -> tuple[Plan, Verified]:
         """Take back the last apply to an instance, complete or interrupted."""

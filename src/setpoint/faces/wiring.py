@@ -1,13 +1,19 @@
-"""Wiring: the one place that picks adapters. Which store, who acts, where passwords come from."""
+"""Wiring: the one place that picks adapters. Which store, who acts, where passwords and tokens come from."""
 
 from __future__ import annotations
 
 import getpass
 import os
+import pwd
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from setpoint.control.context import Context
+from setpoint.control.identity import Credential
+from setpoint.errors import InputError
+from setpoint.integrations.keys import configuration_folder, read_private, replace
 from setpoint.integrations.secrets import read_secret
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE = "SETPOINT_STORE"
 ACTOR_VARIABLE = "SETPOINT_ACTOR"
+TOKEN_VARIABLE = "SETPOINT_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def default_store() -> str:
@@ -27,7 +34,7 @@ def default_store() -> str:
 
 
 def default_actor() -> str:
-    """Answer who acts when nobody says: the environment's word, else the login name."""
+    """Answer who acts in a store of one user when nobody says: the environment's word, else the login name."""
     named = os.environ.get(ACTOR_VARIABLE)
     if named:
         return named
@@ -45,14 +52,64 @@ def open_store(where: str) -> Store:
 
 
 def create_store(where: str) -> Store:
-    """Make a store, or bring an older one up to date."""
+    """Make a store, or bring an older one up to date, and make the keys that it has not yet."""
+    from setpoint.control.notary import make_keys
     from setpoint.store import Store
 
-    return Store.create(where or default_store())
+    store = Store.create(where or default_store())
+    try:
+        make_keys(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
-def make_context(store: Store, *, actor: str = "", timeout_seconds: float = 5.0) -> Context:
-    """Put together what controllers are handed."""
+def local_account() -> str:
+    """Answer the account of whoever runs this process, by its user id: ``local:USER@HOST``."""
+    number = os.getuid()
+    try:
+        user = pwd.getpwuid(number).pw_name
+    except KeyError:
+        user = f"uid-{number}"
+    return f"local:{quote(user)}@{quote(socket.gethostname())}"
+
+
+def token_file() -> Path:
+    """Answer where this user's token is kept."""
+    return configuration_folder() / "token"
+
+
+def read_token(place: str = "") -> str:
+    """Answer a token: of a file that is named, else of the environment, else this user's; empty for none.
+
+    Raises `InputError` when a named file is not there, and when others may read one.
+    """
+    named = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if named and not place:
+        return named
+    file = Path(place).expanduser() if place else token_file()
+    found = read_private(file)
+    if found is None and place:
+        raise InputError("there is no token", where=place)
+    return (found or b"").decode("ascii", "replace").strip()
+
+
+def keep_token(text: str) -> str:
+    """Keep a token as this user's own, readable to nobody else; answer where."""
+    replace(token_file(), f"{text}\n".encode())
+    return str(token_file())
+
+
+def make_context(
+    store: Store, *, actor: str = "", timeout_seconds: float = 5.0, token: str | None = None
+) -> Context:
+    """Put together what controllers are handed; a `token` of None is looked for where `read_token` says."""
+    credential = Credential(local_account(), read_token() if token is None else token)
     return Context(
-        store=store, actor=actor or default_actor(), read_secret=read_secret, timeout_seconds=timeout_seconds
+        store=store,
+        actor=actor or default_actor(),
+        read_secret=read_secret,
+        timeout_seconds=timeout_seconds,
+        credential=credential,
     )

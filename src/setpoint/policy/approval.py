@@ -133,15 +133,18 @@ def stand(change: Change, needs: Sequence[Need], electorate: Electorate) -> Stan
 
 def givers(name: str, need: Need, electorate: Electorate, *, is_overdue: bool) -> tuple[str, ...]:
     """Answer for whom a person may speak towards a need: themselves (empty text), or who lent their voice."""
-    found = [""] if _holds(name, need, electorate, is_overdue=is_overdue) else []
-    for lent in electorate.delegations:
-        if (
-            lent.to == name
-            and _is_lent(lent, need, electorate, electorate.at)
-            and _holds(lent.giver, need, electorate, is_overdue=is_overdue)
-        ):
-            found.append(lent.giver)
-    return tuple(found)
+
+    def can_speak(who: str) -> bool:
+        is_owner = need.quorum.needs_owner and who in _owners(need, electorate)
+        return is_owner or _holds(who, need, electorate, is_overdue=is_overdue)
+
+    own = [""] if can_speak(name) else []
+    lent = [
+        lent.giver
+        for lent in electorate.delegations
+        if lent.to == name and _is_lent(lent, need, electorate, electorate.at) and can_speak(lent.giver)
+    ]
+    return (*own, *lent)
 
 
 def is_overdue(change: Change, at: datetime) -> bool:

@@ -109,6 +109,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     grants: tuple[Grant, ...] = ()
     is_single_user: bool = False
+    is_narrowed: bool = False
+    """Whether they came in with a token that holds less than the person does."""
 
     def roles(self, name: str, instance: Instance) -> frozenset[Role]:
         """Answer the roles held over an instance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,6 +40,11 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     change: str = ""
     """The change that granted it."""
 
+    @property
+    def told(self) -> str:
+        """What is said of a deviation it covers: until when it is waived, by whom and why."""
+        return f"waived until {self.ends_at.astimezone(UTC):%Y-%m-%d %H:%M}Z by {self.owner}: {self.reason}"
+
     def is_in_force(self, at: datetime) -> bool:
         """Tell whether it counts at that time; it ends exactly at its end."""
         return self.starts_at <= at < min(self.ends_at, self.ended_at or self.ends_at)
@@ -63,6 +68,19 @@ def waiver_for(
         if waiver.is_in_force(at) and waiver.covers(name, instance, parameter=parameter, rule=rule)
     ]
     return max(found, key=lambda waiver: (waiver.ends_at, waiver.id), default=None)
+
+
+def waived_parameters(
+    waivers: Iterable[Waiver], name: str, instance: Instance, at: datetime
+) -> dict[str, Waiver]:
+    """Answer the waivers in force that speak of an instance's parameters outside any rule, by folded name."""
+    found = [
+        waiver
+        for waiver in waivers
+        if waiver.is_in_force(at) and waiver.covers(name, instance, parameter=waiver.parameter, rule="")
+    ]
+    found.sort(key=lambda waiver: (waiver.ends_at, waiver.id))
+    return {waiver.parameter.lower(): waiver for waiver in found if waiver.parameter}
 
 
 def ending(waivers: Iterable[Waiver], at: datetime, within: timedelta = REMIND_BEFORE) -> tuple[Waiver, ...]:

@@ -19,9 +19,10 @@ from setpoint.recommend.finding import Finding, Remark
 from setpoint.recommend.recommendation import Recommendation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from setpoint.catalog import Value
+    from setpoint.policy.waiver import Waiver
     from setpoint.recommend.evidence import Evidence
     from setpoint.recommend.recommendation import Proposal
     from setpoint.recommend.rule import Rule
@@ -37,27 +38,39 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     waits_for: str
 
 
+class Waived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recommendation about a parameter whose deviation is accepted: by which waiver, and in words."""
+
+    recommendation: Recommendation
+    waiver: str
+    told: str
+
+
 class Advice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything the rules have to say, the gravest first, and what keeps the silent ones silent.
 
-    `contradictions` tells in words which proposal gave way to which other one.
+    `contradictions` tells in words which proposal gave way to which other one. `waived` holds what would be
+    recommended if nobody had accepted the values as they are.
     """
 
     recommendations: tuple[Recommendation, ...] = ()
     findings: tuple[Finding, ...] = ()
     silent: tuple[Silence, ...] = ()
     contradictions: tuple[str, ...] = ()
+    waived: tuple[Waived, ...] = ()
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is no advice yet: nothing to say, and rules that wait for evidence."""
-        return not self.recommendations and not self.findings and bool(self.silent)
+        return not (self.recommendations or self.findings or self.waived) and bool(self.silent)
 
     @property
     def summary(self) -> str:
         """Say in one line how much there is, or what is waited for."""
         if self.recommendations or self.findings:
             return f"{len(self.recommendations)} recommendations, {len(self.findings)} findings"
+        if self.waived:
+            return f"no advice: {len(self.waived)} recommendations are waived"
         if not self.silent:
             return "no advice: nothing to change"
         waits = dict.fromkeys(silence.waits_for for silence in self.silent)
@@ -74,8 +87,12 @@ class _Checked:
     value: Value
 
 
-def advise(rules: Iterable[Rule], evidence: Evidence) -> Advice:
-    """Ask every rule and answer what stands: a pure function of rules and evidence."""
+def advise(rules: Iterable[Rule], evidence: Evidence, waivers: Mapping[str, Waiver] | None = None) -> Advice:
+    """Ask every rule and answer what stands: a pure function of rules, evidence and waivers.
+
+    `waivers` are those in force that accept a parameter as it is, by folded name: what would be recommended
+    for it is set aside before the memory budget is shared out.
+    """
     findings: list[Finding] = []
     silent: list[Silence] = []
     proposed: list[_Checked] = []
@@ -93,12 +110,14 @@ def advise(rules: Iterable[Rule], evidence: Evidence) -> Advice:
                 proposed.append(checked)
             elif checked:
                 silent.append(Silence(code=rule.code, title=rule.title, waits_for=checked))
-    kept, contradictions = _reconcile(proposed, evidence)
+    wanted, waived = _set_aside(proposed, waivers or {})
+    kept, contradictions = _reconcile(wanted, evidence)
     return Advice(
         recommendations=kept,
         findings=tuple(sorted(findings, key=lambda each: (each.severity.rank, each.code))),
         silent=tuple(silent),
         contradictions=contradictions,
+        waived=waived,
     )
 
 
@@ -144,6 +163,21 @@ def _check(rule: Rule, proposal: Proposal, evidence: Evidence) -> _Checked | str
         source=rule.source,
     )
     return _Checked(recommendation, value)
+
+
+def _set_aside(
+    proposed: list[_Checked], waivers: Mapping[str, Waiver]
+) -> tuple[list[_Checked], tuple[Waived, ...]]:
+    """Part what is still to be recommended from what is waived."""
+    wanted: list[_Checked] = []
+    waived: list[Waived] = []
+    for each in proposed:
+        waiver = waivers.get(each.recommendation.parameter.lower())
+        if waiver is None:
+            wanted.append(each)
+        else:
+            waived.append(Waived(recommendation=each.recommendation, waiver=waiver.id, told=waiver.told))
+    return wanted, tuple(waived)
 
 
 def _reconcile(

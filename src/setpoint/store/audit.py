@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import TextClause, insert, select, text, update
 
 from setpoint.store.chain import (
     START,
@@ -13,18 +13,21 @@ from setpoint.store.chain import (
     AuditReport,
     AuditRow,
     Check,
+    Checkpoint,
     Link,
     detail_text,
     link,
     printable,
     time_text,
+    write_checkpoint,
     write_head,
     write_line,
 )
-from setpoint.store.schema import audit, audit_head, utc
+from setpoint.store.database import add_missing
+from setpoint.store.schema import RECORD_MARK, WITH_RECORD, audit, audit_head, checkpoints, stores, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -52,12 +55,34 @@ class Audit:
             ValueError: a key of `detail` looks like a secret's, or `at` has no zone.
             StoreUnavailableError: nothing was written.
         """
+        written = detail_text(detail)
+        if RECORD_MARK in written:
+            message = "only a register may say in the audit log that it keeps a record"
+            raise ValueError(message)
+        return self._append(actor, action, subject, written, at)
+
+    def announce(
+        self,
+        actor: str,
+        action: str,
+        subject: str,
+        detail: Mapping[str, Any],
+        record: Mapping[str, Any],
+        at: datetime,
+    ) -> AuditRow:
+        """Add a row that announces a version of a record, which a register writes in the same transaction."""
+        if RECORD_MARK in detail_text(detail):
+            message = "a row announces one record"
+            raise ValueError(message)
+        return self._append(actor, action, subject, detail_text({**detail, "record": dict(record)}), at)
+
+    def _append(self, actor: str, action: str, subject: str, detail: str, at: datetime) -> AuditRow:
         columns: dict[str, Any] = {
             "at": utc(at),
             "actor": printable(actor),
             "action": printable(action),
             "subject": printable(subject),
-            "detail": detail_text(detail),
+            "detail": detail,
         }
         with self._database.write() as connection:
             head = _head(connection)
@@ -66,7 +91,7 @@ class Audit:
                 "previous": head.hash if head else START,
                 "hash": "",
             }
-            columns["hash"] = _link(columns).recomputed()
+            columns["hash"] = link_of(columns).recomputed()
             connection.execute(insert(audit).values(columns))
             change = insert(audit_head).values(id=1) if head is None else update(audit_head)
             connection.execute(change.values(seq=columns["seq"], hash=columns["hash"]))
@@ -97,14 +122,57 @@ class Audit:
             found = connection.execute(query).mappings().all()
         return tuple(AuditRow(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in found)
 
-    def verify(self, *, noted: AuditHead | None = None) -> AuditReport:
+    def has(self, action: str) -> bool:
+        """Tell whether anybody ever did that."""
+        query = select(audit.c.seq).where(audit.c.action == action).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() is not None
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Answer the signed checkpoints, oldest first."""
+        with self._database.read() as connection:
+            return tuple(_checkpoints(connection))
+
+    def last_checkpoint(self, key: str = "") -> Checkpoint | None:
+        """Answer the newest checkpoint (that was signed with a key), or None."""
+        with self._database.read() as connection:
+            return next(_checkpoints(connection, key, is_last=True), None)
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed checkpoint of a head; one that is there already stays."""
+        fields = msgspec.structs.asdict(checkpoint)
+        del fields["store"]
+        with self._database.write_beside() as connection:
+            add_missing(connection, checkpoints, [fields])
+
+    def head_following(self, since: AuditHead) -> AuditHead | None:
+        """Answer the last row's number and hash when every row after `since` is chained to it, else None."""
+        with self._database.read() as connection:
+            last = since
+            for row in _links(connection, since.seq):
+                if (row.seq, row.previous) != (last.seq + 1, last.hash) or row.recomputed() != row.hash:
+                    return None
+                last = AuditHead(seq=row.seq, hash=row.hash)
+            stands = select(audit.c.hash).where(audit.c.seq == since.seq)
+            is_there = since.seq == 0 or connection.execute(stands).scalar() == since.hash
+            return last if is_there and last == (_head(connection) or since) else None
+
+    def verify(
+        self, *, noted: AuditHead | None = None, expected: Iterable[tuple[AuditHead, str]] = ()
+    ) -> AuditReport:
         """Recompute the whole chain. `noted` is a head written down elsewhere, which it must pass through.
 
-        Without `noted` a person who rewrote rows *and* head is not found; see `setpoint.store.chain`.
+        So it must through every checkpoint, whose signatures the caller checks, and through what is
+        `expected`: heads, each with the words for it. Without any of these a person who rewrote rows *and*
+        head is not found; see `setpoint.store.chain`.
         """
         check = Check(noted)
         with self._database.read() as connection:
             head = _head(connection) or AuditHead(seq=0, hash=START)
+            for each in _checkpoints(connection):
+                check.expect_checkpoint(each)
+            for each, what in expected:
+                check.expect(each, what)
             for row in _links(connection):
                 check.add(row)
         return check.finish(head)
@@ -115,7 +183,12 @@ class Audit:
         `setpoint.store.chain.verify_export` reads them, without a store.
         """
         with self._database.read() as connection:
-            yield from map(write_line, _links(connection))
+            waiting = list(reversed(list(_checkpoints(connection))))
+            for row in _links(connection):
+                yield write_line(row)
+                while waiting and waiting[-1].seq <= row.seq:
+                    yield write_checkpoint(waiting.pop())
+            yield from map(write_checkpoint, reversed(waiting))
             yield write_head(_head(connection) or AuditHead(seq=0, hash=START))
 
 
@@ -124,11 +197,28 @@ def _head(connection: Connection) -> AuditHead | None:
     return AuditHead(seq=row.seq, hash=row.hash) if row else None
 
 
-def _link(row: Mapping[Any, Any]) -> Link:
+def _checkpoints(connection: Connection, key: str = "", *, is_last: bool = False) -> Iterator[Checkpoint]:
+    own_name = select(stores.c.id).scalar_subquery().label("store")
+    query = select(checkpoints, own_name).order_by(checkpoints.c.seq, checkpoints.c.key)
+    if key:
+        query = query.where(checkpoints.c.key == key)
+    if is_last:
+        query = query.order_by(None).order_by(checkpoints.c.seq.desc()).limit(1)
+    for row in connection.execute(query).mappings():
+        yield Checkpoint(**{str(name): value for name, value in row.items()})
+
+
+def with_record(connection: Connection) -> TextClause:
+    """Answer the condition that a row of the audit log announces a record; there is an index of those."""
+    return text(WITH_RECORD[connection.dialect.name])
+
+
+def link_of(row: Mapping[Any, Any]) -> Link:
+    """Make a link of a row of the table."""
     return link({**row, "at": time_text(row["at"])})
 
 
-def _links(connection: Connection) -> Iterator[Link]:
-    query = select(audit).order_by(audit.c.seq)
+def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:
+    query = select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq)
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as found:
-        yield from map(_link, found.mappings())
+        yield from map(link_of, found.mappings())

@@ -6,8 +6,8 @@ with the hash in it, so anybody can check a chain without Setpoint. The last lin
 number and hash the chain must end with.
 
 What a chain cannot show: somebody who rewrites all rows from one on *and* the head can make a chain that
-holds. Note the head elsewhere (in a ticket, a signed mail) and hand it to the verification, and that is
-found too.
+holds. So heads are signed now and then (a checkpoint), and noted elsewhere (an anchor, a ticket, a signed
+mail): hand those to the verification, and that is found too.
 """
 
 from __future__ import annotations
@@ -64,6 +64,26 @@ class AuditHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hash: str
 
 
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A head of one store's chain, signed at a time.
+
+    `key` is the fingerprint of the public key, `signature` is over `payload`, in hexadecimal.
+    """
+
+    store: str
+    seq: int
+    hash: str
+    at: datetime
+    key: str
+    signature: str
+
+    @property
+    def payload(self) -> bytes:
+        """What is signed: everything but the signature, as canonical JSON."""
+        fields = {"at": time_text(self.at), "hash": self.hash, "key": self.key}
+        return _canonical({**fields, "seq": self.seq, "store": self.store}).encode()
+
+
 class AuditFault(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with the row `seq`, or with all from `seq` to `through`."""
 
@@ -76,13 +96,15 @@ class AuditFault(msgspec.Struct, frozen=True, kw_only=True):
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a verification found: `rows` read, the head the chain must end with, and the faults.
 
-    `faults` lists the first `MAX_FAULTS`, by number; `fault_count` counts all.
+    `faults` lists the first `MAX_FAULTS`, by number; `fault_count` counts all. The signatures of the
+    `checkpoints` are not looked at here.
     """
 
     rows: int
     head: AuditHead | None
     faults: tuple[AuditFault, ...]
     fault_count: int
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def is_intact(self) -> bool:
@@ -128,7 +150,7 @@ def detail_text(detail: Mapping[str, Any]) -> str:
         ValueError: a key looks like a secret's; that is a mistake of the caller, and nothing may be stored.
     """
     plain = _masked(msgspec.to_builtins(dict(detail)))
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _canonical(plain)
 
 
 def printable(text: str) -> str:
@@ -149,14 +171,35 @@ def write_head(head: AuditHead) -> str:
     return f'{{"head":{{"hash":{_quoted(head.hash)},"seq":{head.seq}}}}}'
 
 
-def verify_export(lines: Iterable[str], *, noted: AuditHead | None = None) -> AuditReport:
-    """Verify an export, line by line, without a store. `noted` is a head that was written down elsewhere."""
+def write_checkpoint(checkpoint: Checkpoint) -> str:
+    """Write a checkpoint as a line of an export or of a file of anchors."""
+    fields = {**msgspec.structs.asdict(checkpoint), "at": time_text(checkpoint.at)}
+    return _canonical({"checkpoint": fields})
+
+
+def read_checkpoint(line: str) -> Checkpoint | None:
+    """Read such a line; None when it is none, or not as we write it."""
+    read = _read_line(line.rstrip("\r\n"))
+    return read if isinstance(read, Checkpoint) else None
+
+
+def verify_export(
+    lines: Iterable[str],
+    *,
+    noted: AuditHead | None = None,
+    expected: Iterable[tuple[AuditHead, str]] = (),
+) -> AuditReport:
+    """Verify an export, line by line, without a store; see `Audit.verify` for what is handed in."""
     check = Check(noted)
+    for each, what in expected:
+        check.expect(each, what)
     head: AuditHead | None = None
     for number, line in enumerate(filter(str.strip, lines), start=1):
         read = _read_line(line.rstrip("\r\n"))
         if isinstance(read, AuditHead):
             head = read
+        elif isinstance(read, Checkpoint):
+            check.expect_checkpoint(read)
         elif read is None:
             check.fault(check.next_seq, "unreadable", f"line {number} is not a row as Setpoint writes it")
         else:
@@ -174,25 +217,43 @@ class Check:
 
     def __init__(self, noted: AuditHead | None = None) -> None:
         """Start before the first row."""
-        self._noted = noted
         self._rows = 0
         self._last: Link | None = None
         self._gaps: dict[int, int] = {}
         self._faults: list[AuditFault] = []
         self._fault_count = 0
         self._edited: dict[int, Link] = {}
-        self._noted_hash = START if noted and noted.seq == 0 else ""
+        self._checkpoints: list[Checkpoint] = []
+        self._expected: dict[int, list[tuple[str, str]]] = {}
+        if noted is not None:
+            self.expect(noted, "the one whose hash was noted elsewhere")
 
     @property
     def next_seq(self) -> int:
         """The number the next row must have."""
         return self._last.seq + 1 if self._last else 1
 
+    def expect(self, head: AuditHead, what: str) -> None:
+        """Say which hash a row must have, and the words for it; the row may be the last that was added."""
+        if self._last is not None and head.seq < self._last.seq:
+            self.fault(head.seq, "reordered", f"row {head.seq}, {what}, is named too late")
+        elif head.seq == (self._last.seq if self._last else 0):
+            self._compare(head.seq, self._last.hash if self._last else START, head.hash, what)
+        else:
+            self._expected.setdefault(head.seq, []).append((head.hash, what))
+
+    def expect_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Expect what a checkpoint says; it will be in the report."""
+        self._checkpoints.append(checkpoint)
+        head = AuditHead(seq=checkpoint.seq, hash=checkpoint.hash)
+        self.expect(head, f"the one that the checkpoint of {time_text(checkpoint.at)} is for")
+
     def add(self, row: Link) -> None:
         """Judge the next row."""
         self._rows += 1
-        if self._noted and row.seq == self._noted.seq:
-            self._noted_hash = row.hash
+        if row.seq in self._expected:
+            for digest, what in self._expected.pop(row.seq):
+                self._compare(row.seq, row.hash, digest, what)
         is_sound = row.recomputed() == row.hash
         if not is_sound and len(self._edited) < _MAX_EXCHANGED:
             self._edited[row.seq] = row
@@ -214,17 +275,24 @@ class Check:
         """Judge the end against the head, and answer the report."""
         if head is not None:
             self._judge_end(head)
-        if self._noted is not None and self._noted_hash != self._noted.hash:
-            self.fault(
-                self._noted.seq,
-                "edited",
-                f"row {self._noted.seq} is not the one whose hash was noted elsewhere",
-            )
+        for seq, digests in self._expected.items():
+            for _, what in digests:
+                self.fault(seq, "removed", f"row {seq}, {what}, is missing")
         for first, last in self._gaps.items():
             span = f"row {first} is" if first == last else f"rows {first} to {last} are"
             self.fault(first, "removed", f"{span} missing", through=last)
         faults = sorted(map(self._named, self._faults), key=lambda fault: fault.seq)
-        return AuditReport(rows=self._rows, head=head, faults=tuple(faults), fault_count=self._fault_count)
+        return AuditReport(
+            rows=self._rows,
+            head=head,
+            faults=tuple(faults),
+            fault_count=self._fault_count,
+            checkpoints=tuple(self._checkpoints),
+        )
+
+    def _compare(self, seq: int, found: str, expected: str, what: str) -> None:
+        if found != expected:
+            self.fault(seq, "edited", f"row {seq} is not {what}")
 
     def _judge_successor(self, row: Link) -> None:
         if row.seq > self.next_seq:
@@ -278,11 +346,18 @@ class Check:
         return fault
 
 
-def _read_line(line: str) -> Link | AuditHead | None:
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _read_line(line: str) -> Link | AuditHead | Checkpoint | None:
     try:
         found = json.loads(line)
         if set(found) == {"head"}:
             return msgspec.convert(found["head"], AuditHead)
+        if set(found) == {"checkpoint"}:
+            checkpoint = msgspec.convert(found["checkpoint"], Checkpoint)
+            return checkpoint if write_checkpoint(checkpoint) == line else None
         detail = json.dumps(found.pop("detail"), sort_keys=True, separators=(",", ":"))
         row = link({**found, "detail": detail})
     except (ValueError, TypeError, KeyError, AttributeError, msgspec.ValidationError):

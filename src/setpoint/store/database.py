@@ -13,12 +13,13 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import create_engine, event, exc, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from setpoint.errors import InputError, StoreUnavailableError
-from setpoint.store.schema import SCHEMAS, VERSION_TABLE
+from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -123,6 +124,7 @@ class Database:
         if version != SCHEMAS[-1]:
             with self.write() as connection:
                 _migrate(connection)
+                add_missing(connection, stores, [{"number": 1, "id": uuid4().hex}])
 
     @contextmanager
     def write(self) -> Generator[Connection]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import select
 
-from setpoint.config.configuration import Configuration, Group, Instance, Settings
-from setpoint.config.revision import bucket_of, canonical, content_hash
+from setpoint.config.configuration import Configuration
+from setpoint.config.revision import PART_TYPES, bucket_of, canonical, content_hash, gather, spread
 from setpoint.errors import TamperedError
 from setpoint.store.database import add_missing, in_chunks
 from setpoint.store.schema import objects
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_TYPES: dict[str, Any] = {"fleet": Settings, "group": Group, "instance": Instance}
+    from setpoint.config.configuration import Part
+
 _REMEMBERED = 3
 
 
@@ -131,9 +132,9 @@ def read_bucket(connection: Connection, digest: str) -> dict[str, str]:
     return msgspec.json.decode(fetch(connection, [digest])[digest], type=dict[str, str])
 
 
-def read_part(connection: Connection, key: str, digest: str) -> Settings | Group | Instance:
+def read_part(connection: Connection, key: str, digest: str) -> Part:
     """Answer one part."""
-    return msgspec.json.decode(fetch(connection, [digest])[digest], type=_TYPES[key.partition(":")[0]])
+    return msgspec.json.decode(fetch(connection, [digest])[digest], type=PART_TYPES[key.partition(":")[0]])
 
 
 def _read_tree(connection: Connection, root: str, nearest: Tree | None) -> Tree:
@@ -145,19 +146,21 @@ def _read_tree(connection: Connection, root: str, nearest: Tree | None) -> Tree:
     members = {key: digest for bucket in buckets.values() for key, digest in bucket.items()}
     parts = dict(_shared(members, nearest)) if nearest else {}
     bodies = fetch(connection, {digest for key, digest in members.items() if key not in parts})
-    tables: dict[str, dict[str, Any]] = {kind: {} for kind in _TYPES}
+    tables: dict[str, dict[str, Any]] = {kind: {} for kind in PART_TYPES}
     for key, digest in sorted(members.items()):
         kind, _, name = key.partition(":")
         part = parts.get(key)
-        tables[kind][name] = msgspec.json.decode(bodies[digest], type=_TYPES[kind]) if part is None else part
-    configuration = Configuration(fleet=tables["fleet"], groups=tables["group"], instances=tables["instance"])
-    return Tree(root, names, buckets, configuration)
+        tables[kind][name] = (
+            msgspec.json.decode(bodies[digest], type=PART_TYPES[kind]) if part is None else part
+        )
+    return Tree(root, names, buckets, gather(tables))
 
 
 def _shared(members: Mapping[str, str], nearest: Tree) -> Iterator[tuple[str, object]]:
     """Answer the frozen parts that a remembered tree has already decoded."""
-    old = nearest.configuration
-    for kind, table in (("group", old.groups), ("instance", old.instances)):
+    for kind, table in spread(nearest.configuration).items():
+        if kind == "fleet":
+            continue
         for name, part in table.items():
             key = f"{kind}:{name}"
             digest = members.get(key)
@@ -169,10 +172,11 @@ def _changed(new: Configuration, old: Configuration) -> Iterator[tuple[str, obje
     """Answer key and value of each part that may differ; None for one that is gone."""
     for engine in old.fleet.keys() | new.fleet.keys():
         yield f"fleet:{engine}", new.fleet.get(engine)
-    for kind, after, before in (
-        ("group", new.groups, old.groups),
-        ("instance", new.instances, old.instances),
-    ):
+    tables = spread(old)
+    for kind, after in spread(new).items():
+        before = tables[kind]
+        if kind == "fleet":
+            continue
         for name, part in after.items():
             if part is not before.get(name):
                 yield f"{kind}:{name}", part

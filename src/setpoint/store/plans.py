@@ -7,18 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from setpoint.errors import InputError, NotFoundError
+from setpoint.store.database import add_missing
 from setpoint.store.schema import plans
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import RowMapping
 
     from setpoint.store.database import Database
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
 _SHOWN = 5
+_STREAM_ROWS = 500
 
 
 class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,11 +44,10 @@ class Plans:
         self._database = database
 
     def put(self, digest: str, instance: str, revision: str, body: bytes, actor: str, at: datetime) -> None:
-        """Keep a plan under its hash. When it is made again, the newer body, maker and time are kept."""
+        """Keep a plan under its hash. When it is made again, the first one stays as it is."""
         plan = StoredPlan(hash=digest, instance=instance, revision=revision, body=body, actor=actor, at=at)
         with self._database.write() as connection:
-            connection.execute(delete(plans).where(plans.c.hash == digest))
-            connection.execute(insert(plans).values(msgspec.structs.asdict(plan)))
+            add_missing(connection, plans, [msgspec.structs.asdict(plan)])
 
     def get(self, name: str) -> StoredPlan:
         """Answer a plan by its hash or the first four or more digits of it.
@@ -66,6 +69,15 @@ class Plans:
             message = f"{name!r} fits several plans: {', '.join(row['hash'][:12] for row in found)}"
             raise InputError(message, next_step="give more digits")
         return _plan(found[0])
+
+    def all(self) -> Iterator[StoredPlan]:
+        """Answer every plan, by hash."""
+        query = select(plans).order_by(plans.c.hash)
+        with (
+            self._database.read() as connection,
+            connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as found,
+        ):
+            yield from map(_plan, found.mappings())
 
     def recent(self, instance: str, limit: int = 20) -> tuple[StoredPlan, ...]:
         """Answer an instance's plans, newest first."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, RowMapping
 
-    from setpoint.config.configuration import Group, Instance, Settings
+    from setpoint.config.configuration import Part
     from setpoint.store.database import Database
     from setpoint.store.objects import Tree
 
@@ -98,7 +98,7 @@ class Revisions:
             return self._forest.load(connection, revision.root).configuration
 
     def members(self, revision: Revision) -> dict[str, str]:
-        """Answer the object hash of every part (``fleet:ENGINE``, ``group:NAME``, ``instance:NAME``)."""
+        """Answer the object hash of every part (``instance:NAME``, ``policy:NAME``, ...)."""
         with self._database.read() as connection:
             names = read_names(connection, revision.root)
             return {
@@ -107,7 +107,7 @@ class Revisions:
                 for key, digest in read_bucket(connection, name).items()
             }
 
-    def part(self, revision: Revision, key: str) -> Settings | Group | Instance | None:
+    def part(self, revision: Revision, key: str) -> Part | None:
         """Answer one part of a revision without loading the rest, None when it has no such part."""
         with self._database.read() as connection:
             bucket = read_names(connection, revision.root).get(bucket_of(key))

@@ -1,7 +1,7 @@
 """The tables, as they are after every migration.
 
-Bodies are bytes whose hash is their name; times are UTC. Revisions, objects and audit rows are only ever
-added: triggers refuse anything else, on both databases.
+Bodies are bytes whose hash is their name; times are UTC. Revisions, objects, plans, records, audit rows and
+their checkpoints are only ever added: triggers refuse anything else, on both databases.
 """
 
 from __future__ import annotations
@@ -33,13 +33,23 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.types import TypeEngine
 
-SCHEMAS = ("0001",)
+SCHEMAS = ("0001", "0002")
 """Every schema this code knows, oldest first; the last is the one it works with."""
 
 VERSION_TABLE = "setpoint_schema"
 
-APPEND_ONLY = ("audit", "revision", "object")
+APPEND_ONLY = ("audit", "revision", "object", "record", "checkpoint", "plan", "store")
 """Tables whose rows may never be changed or taken away."""
+
+
+RECORD_MARK = '"record":{'
+"""What the detail of an audit row holds when the row announces a record."""
+
+WITH_RECORD = {
+    "sqlite": f"instr(detail, '{RECORD_MARK}') > 0",
+    "postgresql": f"position('{RECORD_MARK}' in detail) > 0",
+}
+"""The same as a condition, word for word as the index has it."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -116,6 +126,14 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("ix_audit_action", "action", "seq"),
+    # The rows that announce a record, so that a record taken away is missed at the next read.
+    Index(
+        "ix_audit_with_record",
+        "seq",
+        sqlite_where=text(WITH_RECORD["sqlite"]),
+        postgresql_where=text(WITH_RECORD["postgresql"]),
+    ),
 )
 
 audit_head = Table(
@@ -125,6 +143,38 @@ audit_head = Table(
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
     CheckConstraint("id = 1", name="single"),
+)
+
+checkpoints = Table(
+    "checkpoint",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("signature", Text, nullable=False),
+)
+
+records = Table(
+    "record",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    # The audit row that announced this version, and holds its digest.
+    Column("seq", Integer, ForeignKey("audit.seq"), nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False),
+)
+
+# The store's own name, given once: what its signatures say which store they speak of.
+stores = Table(
+    "store",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False),
+    CheckConstraint("number = 1", name="single"),
 )
 
 catalogs = Table(

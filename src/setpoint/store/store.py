@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import select
+
+from setpoint.policy.approval import Change
+from setpoint.policy.compliance import ReportPoint
+from setpoint.policy.incident import Incident
+from setpoint.policy.person import Delegation, Person
+from setpoint.policy.token import Token
+from setpoint.policy.waiver import Waiver
 from setpoint.store.audit import Audit
 from setpoint.store.database import Database
 from setpoint.store.journal import Journal
 from setpoint.store.plans import Plans
+from setpoint.store.registers import RecordReport, Register, record_faults
 from setpoint.store.revisions import Revisions
+from setpoint.store.schema import stores
 from setpoint.store.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
 
 class Store:
-    """What is remembered: `revisions`, `audit`, `snapshots`, `plans`, `journal`."""
+    """What is remembered: `revisions`, `audit`, `snapshots`, `plans`, `journal`, and the registers.
+
+    The registers: `people`, `tokens`, `delegations`, `changes`, `waivers`, `incidents`, `reports`.
+    """
 
     def __init__(self, database: Database) -> None:
         """Stand on an open database; see `open` and `create`."""
@@ -28,6 +41,13 @@ class Store:
         self.snapshots = Snapshots(database)
         self.plans = Plans(database)
         self.journal = Journal(database, self.audit)
+        self.people = Register(database, self.audit, "person", Person)
+        self.tokens = Register(database, self.audit, "token", Token)
+        self.delegations = Register(database, self.audit, "delegation", Delegation)
+        self.changes = Register(database, self.audit, "change", Change)
+        self.waivers = Register(database, self.audit, "waiver", Waiver)
+        self.incidents = Register(database, self.audit, "incident", Incident)
+        self.reports = Register(database, self.audit, "report", ReportPoint)
 
     @classmethod
     def open(cls, where: str | Path) -> Self:
@@ -51,6 +71,23 @@ class Store:
     def where(self) -> str:
         """The place, without password."""
         return self._database.shown
+
+    @property
+    def id(self) -> str:
+        """The store's own name, given once: 32 hexadecimal digits."""
+        with self._database.read() as connection:
+            return connection.execute(select(stores.c.id)).scalar_one()
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a store that is one, None for a server's database."""
+        return Path(self.where).absolute() if self._database.is_sqlite else None
+
+    def verify_records(self) -> RecordReport:
+        """Check every record of every register against the audit row that announced it."""
+        with self._database.read() as connection:
+            count, faults = record_faults(connection)
+            return RecordReport(records=count, faults=tuple(faults))
 
     def __repr__(self) -> str:
         """Name the place, without password."""

@@ -254,7 +254,7 @@ def test_a_server_that_does_not_start_gets_its_old_files_back_and_we_say_so(setp
     assert said.value.state == "old"
     assert auto_conf(server) == before
     assert drift_of(setpoint, "shared_buffers").observed == "64MB"
-    assert not setpoint.context.store.journal.owned(NAME)
+    assert not setpoint._context.store.journal.owned(NAME)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])

@@ -7,8 +7,10 @@ import sqlite3
 import pytest
 
 from setpoint.config.configuration import Instance
+from setpoint.control.permit import Permit
 from setpoint.errors import InputErrors
 from setpoint.faces.api import Setpoint
+from setpoint.policy.person import Principal, Right
 
 SECRET = "hunter2-never-seen"
 
@@ -25,7 +27,8 @@ def run(setpoint, *statements):
     from setpoint.engines.plan import Request
 
     instance = setpoint.configuration().instance("db")
-    with setpoint.context.connected("db", instance, is_read_only=False) as driver:
+    permit = Permit(Principal(name="lin", account=""), Right.APPLY)
+    with setpoint._context.connected("db", instance, permit) as driver:
         for statement in statements:
             driver.run(Request(text=statement, is_read_only=False))
 

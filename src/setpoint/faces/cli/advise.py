@@ -10,6 +10,7 @@ from setpoint.errors import InputError
 from setpoint.faces.cli.arguments import InstanceName
 from setpoint.faces.cli.frame import Frame, because, verb
 from setpoint.faces.cli.page import Answer, Span, Table
+from setpoint.faces.cli.waiver import remind
 from setpoint.faces.cli.wording import committed, counted
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def advise(
         raise InputError("there is nothing to write", next_step="--accept takes recommendations")
     with frame.open() as setpoint:
         evidence, advice = setpoint.advise(name, is_fresh=not is_last)
+        remind(frame, setpoint, [name])
         chosen = _chosen(advice, codes, is_accepted=is_accepted)
         if not is_accepted:
             return Answer(_document(name, evidence, chosen), _page(name, evidence, chosen))
@@ -72,6 +74,7 @@ def _chosen(advice: Advice, codes: Sequence[str], *, is_accepted: bool) -> Advic
     spoken = {each.code for each in advice.recommendations}
     if not is_accepted:
         spoken |= {each.code for each in (*advice.findings, *advice.silent)}
+        spoken |= {each.recommendation.code for each in advice.waived}
     absent = sorted(wanted - spoken)
     if absent:
         there = ", ".join(sorted(spoken)) or "none"
@@ -82,6 +85,7 @@ def _chosen(advice: Advice, codes: Sequence[str], *, is_accepted: bool) -> Advic
         recommendations=tuple(each for each in advice.recommendations if each.code in wanted),
         findings=tuple(each for each in advice.findings if each.code in wanted),
         silent=tuple(each for each in advice.silent if each.code in wanted),
+        waived=tuple(each for each in advice.waived if each.recommendation.code in wanted),
     )
 
 
@@ -105,6 +109,10 @@ def _document(name: str, evidence: Evidence, advice: Advice) -> dict[str, Any]:
         "findings": [msgspec.structs.asdict(each) for each in advice.findings],
         "silent": [msgspec.structs.asdict(each) for each in advice.silent],
         "contradictions": list(advice.contradictions),
+        "waived": [
+            {"waiver": each.waiver, "told": each.told, **msgspec.structs.asdict(each.recommendation)}
+            for each in advice.waived
+        ],
     }
 
 
@@ -115,6 +123,7 @@ def _page(name: str, evidence: Evidence, advice: Advice) -> list[Block]:
     for each in advice.findings:
         page += _finding(each)
     page += [Span(f"gave way: {each}", "warn") for each in advice.contradictions]
+    page += _waived(advice)
     silent = [(each.code, each.title, each.waits_for) for each in advice.silent]
     if silent:
         page += ["", Span("silent, and what they wait for:", "dim"), Table(("", "", ""), silent, 2)]
@@ -127,9 +136,23 @@ def _summary(advice: Advice) -> str:
     if advice.is_waiting:
         return "no advice yet"
     if not advice.recommendations and not advice.findings:
-        return "no advice: nothing to change"
+        return (
+            f"no advice: {counted(len(advice.waived), 'recommendation')} waived"
+            if advice.waived
+            else "no advice: nothing to change"
+        )
     recommended, found = len(advice.recommendations), len(advice.findings)
     return f"{counted(recommended, 'recommendation')}, {counted(found, 'finding')}"
+
+
+def _waived(advice: Advice) -> list[Block]:
+    if not advice.waived:
+        return []
+    rows = [
+        (each.recommendation.code, each.recommendation.parameter, each.recommendation.proposed, each.told)
+        for each in advice.waived
+    ]
+    return ["", Span("waived:", "dim"), Table(("RULE", "PARAMETER", "WOULD BE", "WHY NOT"), rows, 2)]
 
 
 def _window(evidence: Evidence) -> str:

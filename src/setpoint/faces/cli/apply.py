@@ -74,6 +74,9 @@ class Stop:
     "--partial", "is_partial", is_flag=True, help="Apply what can be, although settings are blocked."
 )
 @click.option("--accept-risk", metavar="REASON", default="", help="Why the memory may be exceeded; audited.")
+@click.option(
+    "--emergency", metavar="REASON", default="", help="Act as policy lets emergencies act; audited."
+)
 @click.option("--undo", "is_undo", is_flag=True, help="Take back the last apply, complete or interrupted.")
 @click.pass_obj
 def apply(
@@ -84,39 +87,39 @@ def apply(
     may_restart: bool,
     is_agreed: bool,
     is_partial: bool,
-    accept_risk: str,
     is_undo: bool,
+    **reasons: str,
 ) -> Answer:
     """Apply a plan to the instance NAME and read everything back.
 
     Without --plan one is made, shown and asked about. Parameters that need a restart are set and left waiting
     unless --restart is given. Ctrl-C takes everything back that was begun.
     """
-    if is_undo and (wanted or is_partial or accept_risk):
+    if is_undo and (wanted or is_partial or any(reasons.values())):
         raise InputError("--undo goes with --restart and --yes only", next_step="leave the others out")
     with frame.open() as setpoint:
         if is_undo:
             setpoint.configuration().instance(name)
             _agree(f"Take back the last apply to {name}?", is_agreed=is_agreed)
             return _undo(frame, setpoint, name, may_restart=may_restart)
-        is_left_open = setpoint.context.store.journal.unfinished(name) is not None
+        is_left_open = setpoint.is_left_open(name)
         made = _kept_plan(setpoint, name, wanted) if wanted is not None else _new_plan(setpoint, name)
         _check_blocked(made, is_partial=is_partial)
         if made.is_empty and not is_left_open:
             return _answer(made, None)
         if wanted is None:
             _agree(f"Apply this to {name}?", is_agreed=is_agreed)
-        return _answer(made, _apply(frame, setpoint, made, may_restart=may_restart, accept_risk=accept_risk))
+        return _answer(made, _apply(frame, setpoint, made, may_restart=may_restart, reasons=reasons))
 
 
-def _apply(frame: Frame, setpoint: Setpoint, made: Plan, *, may_restart: bool, accept_risk: str) -> Verified:
+def _apply(
+    frame: Frame, setpoint: Setpoint, made: Plan, *, may_restart: bool, reasons: dict[str, str]
+) -> Verified:
     stop = Stop(frame)
     frame.say(f"applying {made.hash[:12]} to {made.instance}")
     with stop.heeding("stopping: what was begun is taken back"):
         try:
-            verified = setpoint.apply(
-                made, may_restart=may_restart, accept_risk=accept_risk, before_step=stop.before_step
-            )
+            verified = setpoint.apply(made, may_restart=may_restart, before_step=stop.before_step, **reasons)
         except ApplyError as fault:
             if not stop.is_wished:
                 raise

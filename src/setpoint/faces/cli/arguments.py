@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,36 @@ class TemplateVersion(_Type):
             return value if not isinstance(value, str) else parse_template(value)
         except ValueError as fault:
             self.fail(str(fault), param, ctx)
+
+
+class Scope(_Type):
+    """A selector: which instances are meant."""
+
+    name = "selector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read ``environment=production,group=shop`` or ``all``."""
+        from setpoint.policy.selector import parse_selector
+
+        try:
+            return value if not isinstance(value, str) else parse_selector(value)
+        except InputError as fault:
+            self.fail(str(fault), param, ctx)
+
+
+class Duration(_Type):
+    """A duration as people write it, ``24h`` or ``7d``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it."""
+        from setpoint.policy.document_values import parse_seconds
+
+        try:
+            return value if isinstance(value, timedelta) else timedelta(seconds=parse_seconds(value))
+        except (InputError, OverflowError):
+            self.fail(f"{str(value)[:80]!r} is no duration; write it as 24h or 7d", param, ctx)
 
 
 class NotedHead(_Type):

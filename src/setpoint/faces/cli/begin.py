@@ -18,7 +18,7 @@ def init(frame: Frame) -> Answer:
     from setpoint.faces.api import Setpoint
 
     with Setpoint.create(frame.store) as setpoint:
-        where, actor = setpoint.where, setpoint.context.actor
+        where, actor = setpoint.where, setpoint.actor
     return Answer(
         {"store": where, "actor": actor},
         [

@@ -18,6 +18,7 @@ from setpoint.faces.cli.wording import counted
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Parameter
     from setpoint.faces.cli.page import Block
+    from setpoint.policy.classification import Classification
 
 _LISTING_SECONDS = 30.0
 _HARVEST_SECONDS = 10.0
@@ -60,20 +61,30 @@ def list_() -> Answer:
 @click.option("--extensions", "with_extensions", is_flag=True, help="Parameters of loadable modules too.")
 def show(engine: str, version: str, name: str | None, *, with_extensions: bool) -> Answer:
     """Show the parameters of an ENGINE's VERSION (18 or 18.6), or the one called NAME."""
-    found = _shipped(engine, version)
+    from setpoint.engines.registry import classification_of
+
+    found, classification = _shipped(engine, version), classification_of(engine)
     if name is not None:
         parameter = found.get(name)
-        return Answer([_document(found, parameter)], _parameter_page(found, parameter))
+        page = _parameter_page(found, parameter, classification)
+        return Answer([_document(found, parameter, classification)], page)
     shown = found.parameters if with_extensions else found.core
     rows = [
-        (each.name, each.kind.value, _formatted(found, each), _range(each), each.context.value)
+        (
+            each.name,
+            each.kind.value,
+            _formatted(found, each),
+            _range(each),
+            each.context.value,
+            _classes(each, classification),
+        )
         for each in shown
     ]
     page: list[Block] = [
-        Table(("PARAMETER", "KIND", "DEFAULT", "TAKES", "TAKES EFFECT"), rows),
+        Table(("PARAMETER", "KIND", "DEFAULT", "TAKES", "TAKES EFFECT", "CLASSES"), rows),
         Span(f"{counted(len(rows), 'parameter')} of {engine} {found.version}: {found.data.evidence}", "dim"),
     ]
-    return Answer([_document(found, each) for each in shown], page)
+    return Answer([_document(found, each, classification) for each in shown], page)
 
 
 @catalog.command("diff")
@@ -158,15 +169,26 @@ def _shipped(engine: str, version: str) -> Catalog:
     return shipped_catalog(get_engine(engine), version)
 
 
-def _document(found: Catalog, parameter: Parameter) -> dict[str, Any]:
+def _classes(parameter: Parameter, classification: Classification) -> str:
+    return ", ".join(each.value for each in classification.classes_of(parameter))
+
+
+def _document(found: Catalog, parameter: Parameter, classification: Classification) -> dict[str, Any]:
     fields = {name: getattr(parameter, name) for name in parameter.__struct_fields__}
     first = ("name", "kind", "unit", "default", "min", "max", "values", "context", "engine_context")
     order = (*first, "description", "aliases", "build", "extension")
     rest = {name: value for name, value in fields.items() if name not in order}
-    return {**{name: fields[name] for name in order}, "evidence": found.data.evidence, **rest}
+    why, source = classification.why(parameter)
+    classes = {
+        "classes": [each.value for each in classification.classes_of(parameter)],
+        "classes_why": why,
+        "classes_source": source,
+    }
+    return {**{name: fields[name] for name in order}, **classes, "evidence": found.data.evidence, **rest}
 
 
-def _parameter_page(found: Catalog, parameter: Parameter) -> list[Block]:
+def _parameter_page(found: Catalog, parameter: Parameter, classification: Classification) -> list[Block]:
+    why, source = classification.why(parameter)
     rows = [
         ("kind", parameter.kind.value),
         ("default", _formatted(found, parameter)),
@@ -174,6 +196,8 @@ def _parameter_page(found: Catalog, parameter: Parameter) -> list[Block]:
         ("unit", parameter.unit or ""),
         ("takes effect", f"{parameter.context.value} ({parameter.engine_context or 'as the engine has it'})"),
         ("also", ", ".join(f"{word} = {value}" for word, value in parameter.aliases.items())),
+        ("classes", _classes(parameter, classification)),
+        ("at stake", f"{why} ({source})" if why else ""),
         ("category", parameter.category),
         ("build", parameter.build),
         ("extension", parameter.extension),

@@ -14,6 +14,7 @@ from setpoint.faces.cli.arguments import InstanceName
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.observe import at_once, chosen
 from setpoint.faces.cli.page import Answer, Span, Table
+from setpoint.faces.cli.waiver import remind
 from setpoint.faces.cli.wording import (
     age_text,
     counted,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
     from setpoint.faces.api import Setpoint
-    from setpoint.faces.cli.page import Block, Piece
+    from setpoint.faces.cli.page import Block, Piece, Tone
 
 _DEVIATES = 1
 
@@ -69,6 +70,7 @@ def drift(frame: Frame, names: tuple[str, ...], *, is_all: bool, is_last: bool) 
             judged[name] = each
             if len(wanted) > 1:
                 frame.say(f"[{len(judged)}/{len(wanted)}] {name}")
+        remind(frame, setpoint, wanted)
         return _answer([judged[name] for name in wanted], setpoint.now())
 
 
@@ -117,6 +119,7 @@ def drift_document(drift: Drift) -> dict[str, Any]:
         "origin": origin_document(drift.origin) if drift.origin else None,
         "explanation": drift.explanation,
         "is_deviation": drift.is_deviation,
+        "accepted": drift.accepted,
     }
 
 
@@ -125,14 +128,20 @@ def drift_table(drifts: Sequence[Drift]) -> Table:
     rows: list[tuple[Piece, ...]] = [
         (
             each.parameter,
-            Span(each.drift_class.value, "bad" if each.is_deviation else "good"),
+            Span(each.drift_class.value, _tone(each)),
             each.observed if each.observed is not None else "-",
             setting_text(each.desired) if each.desired is not None else "-",
-            each.explanation,
+            "; ".join(filter(None, (each.accepted, each.explanation))),
         )
         for each in drifts
     ]
     return Table(("PARAMETER", "CLASS", "RUNNING", "DESIRED", "WHY"), rows, 2)
+
+
+def _tone(drift: Drift) -> Tone:
+    if drift.is_deviation:
+        return "bad"
+    return "warn" if drift.accepted else "good"
 
 
 def _judge_last(setpoint: Setpoint, name: str, fault: UnavailableError) -> Judged:
@@ -153,7 +162,10 @@ def _blocks(judged: Judged, now: datetime) -> list[Block]:
             page.append("  never observed, so nothing is known of it")
         return page
     deviating = [each for each in judged.drifts if each.is_deviation]
-    counts = Counter(each.drift_class.value for each in judged.drifts)
+    counts = Counter(
+        f"{each.drift_class.value} and waived" if each.accepted else each.drift_class.value
+        for each in judged.drifts
+    )
     summary = ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "nothing is managed"
     tone = "bad" if deviating else "good"
     word = counted(len(deviating), "deviation") if deviating else "as it should be"
@@ -165,7 +177,7 @@ def _blocks(judged: Judged, now: datetime) -> list[Block]:
             f" ({summary}; observed {age_text(now - judged.observation.at)})",
         )
     )
-    shown = [each for each in judged.drifts if each.is_deviation or each.explanation]
+    shown = [each for each in judged.drifts if each.is_deviation or each.accepted or each.explanation]
     if shown:
         page.append(drift_table(shown))
     return page + file_fault_lines(judged.observation)

@@ -10,11 +10,13 @@ from setpoint.faces.cli.arguments import InstanceName, write_file
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import counted, moment_text, setting_text, shown_value, size_text
+from setpoint.policy.verdict import Outcome
 
 if TYPE_CHECKING:
     from setpoint.control.change import Planned
     from setpoint.engines.plan import Plan, Step
-    from setpoint.faces.cli.page import Block, Piece
+    from setpoint.faces.cli.page import Block, Piece, Tone
+    from setpoint.policy.verdict import Verdict
 
 
 @verb("plan")
@@ -56,11 +58,61 @@ def plan_page(planned: Planned) -> list[Block]:
         page += ["for an operator to do:", *(f"  {step}" for step in made.operator_steps)]
     page += [Span(f"warning: {warning}", "warn") for warning in made.warnings]
     page += _budget(planned)
+    page += _policy(planned.verdict)
     if not made.is_empty:
         page.append(("plan ", Span(made.hash[:12], "strong")))
-        restart = " --restart" if made.restarts else ""
-        page.append(Span(f"next: setpoint apply {made.instance} --plan {made.hash[:12]}{restart}", "dim"))
+        page.append(Span(f"next: {_next_step(planned)}", "dim"))
     return page
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """Answer policy's word for programs."""
+    return {
+        "outcome": verdict.outcome.word,
+        "reasons": [
+            {
+                "outcome": each.outcome.word,
+                "rule": each.rule,
+                "instance": each.instance,
+                "parameter": each.parameter,
+                "text": each.text,
+                "softened_by": each.softened_by,
+            }
+            for each in verdict.reasons
+        ],
+        "needs": [
+            {
+                "for": each.key,
+                "quorum": str(each.quorum),
+                "instance": each.instance,
+                "rules": list(each.rules),
+            }
+            for each in verdict.needs
+        ],
+    }
+
+
+def _policy(verdict: Verdict) -> list[Block]:
+    tones: dict[Outcome, Tone] = {Outcome.ALLOW: "dim", Outcome.ASK: "warn", Outcome.REFUSE: "bad"}
+    page: list[Block] = [
+        Span(
+            f"policy {each.outcome.word}s {each.parameter or each.instance}: {each.text} ({each.rule})",
+            tones[each.outcome],
+        )
+        for each in verdict.reasons
+    ]
+    page += [f"approvals: {each.key}: {each.quorum}" for each in verdict.needs]
+    return page
+
+
+def _next_step(planned: Planned) -> str:
+    made = planned.plan
+    if planned.verdict.outcome is Outcome.REFUSE:
+        return "change what is desired, or the policy"
+    if planned.verdict.outcome is Outcome.ASK:
+        return f"setpoint change propose {made.instance} --plan {made.hash[:12]} --because REASON"
+    restart = " --restart" if made.restarts else ""
+    return f"setpoint apply {made.instance} --plan {made.hash[:12]}{restart}"
 
 
 def plan_document(planned: Planned) -> dict[str, Any]:
@@ -81,6 +133,7 @@ def plan_document(planned: Planned) -> dict[str, Any]:
         "operator_steps": list(made.operator_steps),
         "warnings": list(made.warnings),
         "over_budget": made.over_budget,
+        "policy": verdict_document(planned.verdict),
         "budget": {"total_bytes": budget.total, "available_bytes": budget.available, "fits": budget.fits},
         "unfinished": None
         if left is None

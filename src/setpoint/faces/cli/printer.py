@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
 from setpoint.faces.cli.page import Answer, Span, Table, Verbatim, bare, escape, pieces
@@ -57,6 +58,13 @@ def tell_page(page: Sequence[Block]) -> None:
         _print_richly(page, sys.stderr)
     else:
         _print_plainly(page, sys.stderr)
+
+
+def plain_text(page: Sequence[Block]) -> str:
+    """Answer a page as it is written where nobody looks."""
+    text = StringIO()
+    _print_plainly(page, text)
+    return text.getvalue()
 
 
 def silence(stream: TextIO) -> None:

@@ -42,6 +42,17 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "apply": "Apply a plan and read everything back; or take it back.",
         "verify": "Look at an instance and judge it.",
     },
+    "Govern": {
+        "change": "Propose what needs approvals; approve, reject and carry out.",
+        "policy": "Show, check and change policies.",
+        "lock": "Show which parameters may not move.",
+        "limit": "Show the limits, and whether they hold.",
+        "waiver": "Accept deviations, for a reason and until a date.",
+        "compliance": "Report what holds, what fails and what is accepted.",
+        "person": "Make people known, and say what they may do.",
+        "token": "Issue, list and revoke tokens.",
+        "whoami": "Show who you are and what you may do.",
+    },
     "Look back": {
         "show": "Show a revision of the configuration.",
         "history": "List the revisions: who changed what, when and why.",
@@ -63,6 +74,7 @@ _ELSEWHERE = {
     "blame": "history",
     "revert": "history",
     "verify": "drift",
+    "whoami": "person",
     "init": "begin",
     "completion": "begin",
 }

@@ -1,0 +1,91 @@
+"""Guarding: an applied change watched for as long as policy asks, and ended when a guardrail breaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from setpoint.control import admission
+from setpoint.control.subject import policies_of, subject_of
+from setpoint.control.watch import observe
+from setpoint.errors import GuardrailError, SetpointError
+from setpoint.policy.guardrail import guardrails_for, judge_guardrail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setpoint.config.observation import Observation
+    from setpoint.control.context import Context
+    from setpoint.engines.plan import Plan
+    from setpoint.engines.session import Verified
+    from setpoint.policy.guardrail import GuardrailAnswer
+    from setpoint.policy.rules import Guardrail
+
+
+def earlier_pair(context: Context, name: str) -> tuple[Observation, Observation] | None:
+    """Answer the last two observations of an instance, older first; None where there are not two."""
+    found = context.store.snapshots.history(name, limit=2)
+    return (found[1], found[0]) if len(found) > 1 else None
+
+
+def watch_over(
+    context: Context,
+    made: Plan,
+    before: tuple[Observation, Observation] | None,
+    verified: Verified,
+    *,
+    end: Callable[[], object],
+) -> None:
+    """Watch an instance after an apply; raise `GuardrailError` when one breaks and the change is ended.
+
+    What cannot be told (a metric is missing) is no break; it is written into the audit log.
+    """
+    guardrails = _guardrails(context, made, verified)
+    if not guardrails:
+        return
+    start, waited = verified.observation, 0.0
+    last: dict[str, GuardrailAnswer] = {}
+    while open_ones := {key: rule for key, rule in guardrails.items() if waited < rule.watch_seconds}:
+        pause = min(min(rule.every_seconds, rule.watch_seconds - waited) for rule in open_ones.values())
+        context.wait(pause)
+        waited += pause
+        seen = _look(context, made.instance)
+        if seen is None:
+            continue
+        for key, rule in open_ones.items():
+            last[key] = judge_guardrail(rule, before, (start, seen))
+            if last[key].holds is False:
+                _end(context, made, key, last[key], end)
+    detail: dict[str, Any] = {key: each.explanation for key, each in last.items() if each.holds is None}
+    action = "guardrail.unknown" if detail or not last else "guardrail.held"
+    rows = {"plan": made.hash, "watched": sorted(guardrails), "seconds": waited, **detail}
+    context.store.audit.append(context.actor, action, made.instance, rows, context.now())
+
+
+def _guardrails(context: Context, made: Plan, verified: Verified) -> dict[str, Guardrail]:
+    configuration = context.head()[1]
+    policies = policies_of(configuration)
+    subject = subject_of(context, configuration, verified.observation, verified.catalog)
+    moves = tuple(admission.moves_of(context, made, verified.observation, verified.catalog))
+    return {named.name: named.rule for named in guardrails_for(policies, subject, moves)}
+
+
+def _look(context: Context, name: str) -> Observation | None:
+    """Observe, or answer None where the instance does not answer this time."""
+    try:
+        return observe(context, name)[0]
+    except SetpointError:
+        return None
+
+
+def _end(context: Context, made: Plan, key: str, answer: GuardrailAnswer, end: Callable[[], object]) -> None:
+    detail = {"plan": made.hash, "guardrail": key, "because": answer.explanation}
+    context.store.audit.append(context.actor, "guardrail.broken", made.instance, detail, context.now())
+    try:
+        end()
+    except SetpointError as fault:
+        message = (
+            f"guardrail {key} is broken ({answer.explanation}), and taking the change back failed: {fault}"
+        )
+        raise GuardrailError(message, where=made.instance, next_step="`setpoint apply --undo`") from None
+    message = f"guardrail {key} is broken ({answer.explanation}): the change was taken back"
+    raise GuardrailError(message, where=made.instance, next_step="`setpoint audit log` tells the story")

@@ -1,0 +1,1 @@
+"""Workload: what runs on an instance, told from its metrics. Pure."""
