@@ -45,7 +45,7 @@ LIMITS = (
     "max_connections * work_mem <= ram * {0} / 8",
     "maintenance_work_mem <= ram / 8 and maintenance_work_mem >= work_mem",
 )
-NEEDED = (*LOCKED, "work_mem", "shared_buffers", "max_connections", "maintenance_work_mem")
+NEEDED = (*LOCKED, "work_mem", "shared_buffers", "max_connections", "maintenance_work_mem", "wal_buffers")
 GIB = 2**30
 
 

@@ -68,7 +68,9 @@ class Town:
         permit = self.permit()
         context = self.founder._context
         people.put_person(context, Person(name=name, grants=grants), reason="joins", permit=permit)
-        self.tokens[name] = people.issue_token(context, name, days=days, reason="joins", permit=permit).text
+        self.tokens[name] = people.issue_token(
+            context, name, lasts=timedelta(days=days), reason="joins", permit=permit
+        ).text
 
     def permit(self) -> Permit:
         return Permit(Principal(name="lin", account="test"), Right.MANAGE_PEOPLE)
@@ -86,10 +88,12 @@ def found(setpoint: Setpoint, names: dict[str, tuple[Role, ...]] = ROLES) -> Tow
     first, *others = names
     person = Person(name=first, grants=tuple(Grant(role=role) for role in names[first]))
     permit = Permit(Principal(name="ada", account="", is_single_user=True), Right.MANAGE_PEOPLE)
-    people.put_first(context, person, account="local:test@here", days=30, reason="begins", permit=permit)
+    people.put_first(
+        context, person, account="local:test@here", lasts=timedelta(days=30), reason="begins", permit=permit
+    )
     town = Town(Setpoint(context), clock, {})
     town.tokens[first] = people.issue_token(
-        context, first, days=30, reason="begins", permit=town.permit()
+        context, first, lasts=timedelta(days=30), reason="begins", permit=town.permit()
     ).text
     for name in others:
         town.settle(name, *names[name])

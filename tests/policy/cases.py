@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 from tests.invented import CATALOG, CLAIMS
 
@@ -105,10 +106,8 @@ _LIMITS = st.sampled_from(
 )
 
 
-def _numbered(rules: list[Any]) -> tuple[Any, ...]:
-    import msgspec
-
-    return tuple(msgspec.structs.replace(rule, id=f"r{number}") for number, rule in enumerate(rules))
+def _numbered(rules: list[Any], letter: str = "r") -> tuple[Any, ...]:
+    return tuple(msgspec.structs.replace(rule, id=f"{letter}{number}") for number, rule in enumerate(rules))
 
 
 LOCKS = st.lists(
@@ -134,17 +133,11 @@ LIMITS = st.lists(
         roles=st.sampled_from([(), (Role.OPERATOR,), (Role.VIEWER,)]),
     ),
     max_size=3,
-).map(lambda rules: tuple(f for f in _renamed(_numbered(rules), "l")))
+).map(lambda rules: _numbered(rules, "l"))
 BUDGETS = st.lists(
     st.builds(MemoryBudget, id=st.just("memory"), share=st.sampled_from([0.01, 0.5, 1.0]), outcome=_OUTCOMES),
     max_size=1,
 ).map(tuple)
-
-
-def _renamed(rules: tuple[Any, ...], letter: str) -> list[Any]:
-    import msgspec
-
-    return [msgspec.structs.replace(rule, id=f"{letter}{rule.id}") for rule in rules]
 
 
 POLICIES = st.builds(

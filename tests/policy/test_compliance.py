@@ -24,7 +24,8 @@ from setpoint.policy.compliance import (
     roll_up,
     roll_up_groups,
 )
-from setpoint.policy.compliance_judge import Judge, Seen, Terms
+from setpoint.policy.compliance_evidence import Seen
+from setpoint.policy.compliance_judge import Judge, Terms
 from setpoint.policy.incident import Incident
 from setpoint.policy.intent import Subject
 from setpoint.policy.policies import PolicySet

@@ -16,7 +16,8 @@ from setpoint.control.subject import policies_of
 from setpoint.control.waivers import everything
 from setpoint.engines.registry import shipped_classes
 from setpoint.policy.compliance import Report, badness, own_profile, roll_up, roll_up_groups
-from setpoint.policy.compliance_judge import Judge, Seen, Terms
+from setpoint.policy.compliance_evidence import Seen
+from setpoint.policy.compliance_judge import Judge, Terms
 from setpoint.policy.intent import Subject
 from setpoint.policy.person import Right
 

@@ -25,7 +25,7 @@ from setpoint.faces import wiring
 from setpoint.faces.governance import Governance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from setpoint.catalog import Catalog
@@ -329,9 +329,15 @@ class Setpoint:
         """Answer audit rows, newest first; `action` takes a prefix such as ``apply.`` too."""
         return records.audit_rows(self._context, limit=limit, subject=subject, action=action)
 
-    def verify_audit(self, *, noted: tuple[int, str] | None = None) -> Proof:
-        """Recompute the audit chain and all revisions; `noted` is a head (number, hash) noted elsewhere."""
-        return records.prove(self._context, noted=noted)
+    def verify_audit(
+        self,
+        *,
+        noted: tuple[int, str] | None = None,
+        anchors: Iterable[str] | None = None,
+        public_keys: Sequence[bytes] = (),
+    ) -> Proof:
+        """Recompute the audit chain, and check all that it speaks of; see `setpoint.control.records.prove`."""
+        return records.prove(self._context, noted=noted, anchors=anchors, public_keys=public_keys)
 
     def audit_lines(self) -> Iterator[str]:
         """Answer the audit log as JSON lines, which can be verified without Setpoint's store."""

@@ -26,6 +26,7 @@ from setpoint.control.past import find_plan
 from setpoint.control.subject import policies_of
 from setpoint.control.watch import last_seen
 from setpoint.errors import NotFoundError
+from setpoint.faces.people import People
 from setpoint.policy.person import Right
 from setpoint.policy.selector import ALL
 
@@ -60,6 +61,11 @@ class Governance:
     def is_governed(self) -> bool:
         """Whether the store knows people; else whoever opens it may do everything."""
         return identity.is_governed(self._context)
+
+    @property
+    def people(self) -> People:
+        """People, their tokens, lent voices, keys and anchors."""
+        return People(self._context)
 
     # Policies.
 

@@ -34,7 +34,7 @@ def default_store() -> str:
 
 
 def default_actor() -> str:
-    """Answer who acts in a store of one user when nobody says: the environment's word, else the login name."""
+    """Answer who acts in a store of one user: the environment's word, else the login name."""
     named = os.environ.get(ACTOR_VARIABLE)
     if named:
         return named
@@ -105,7 +105,11 @@ def make_context(
     store: Store, *, actor: str = "", timeout_seconds: float = 5.0, token: str | None = None
 ) -> Context:
     """Put together what controllers are handed; a `token` of None is looked for where `read_token` says."""
-    credential = Credential(local_account(), read_token() if token is None else token)
+    try:
+        credential = Credential(local_account(), read_token() if token is None else token)
+    except BaseException:
+        store.close()
+        raise
     return Context(
         store=store,
         actor=actor or default_actor(),

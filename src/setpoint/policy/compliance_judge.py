@@ -15,8 +15,9 @@ from setpoint.policy.compliance import (
     Result,
     Status,
 )
+from setpoint.policy.compliance_evidence import Seen
 from setpoint.policy.compliance_limit import LimitJudge, waivable
-from setpoint.policy.compliance_lock import judge_incidents, judge_value
+from setpoint.policy.compliance_lock import judge_incidents, judge_value, worst
 from setpoint.policy.limits import waiver_of
 from setpoint.policy.rules import Lock
 from setpoint.policy.waiver import waiver_for
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from setpoint.catalog import Parameter
     from setpoint.config.configuration import Instance
-    from setpoint.config.observation import Observation
     from setpoint.policy.classes import ParameterClass
     from setpoint.policy.incident import Incident
     from setpoint.policy.intent import Subject
@@ -37,14 +37,6 @@ if TYPE_CHECKING:
 
     ClassesOf = Callable[[str, Subject], Collection[ParameterClass]]
     """Answers the classes of a parameter of an instance, by its policies or as they are shipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An instance as it was last seen."""
-
-    subject: Subject
-    observation: Observation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,16 +119,16 @@ class Judge:
         return self._scopes.index(scope)
 
     def _judge_one(self, control: Control, seen: Seen, groups: tuple[bool, ...]) -> Result:
-        subject, observation, rule = seen.subject, seen.observation, control.rule
+        rule = control.rule
         if not isinstance(rule, Lock):
-            return self._limits.judge(control, rule, subject, observation)
+            return self._limits.judge(control, rule, seen)
         if rule.value is not None:
             parameters = self._parameters(control.id, rule, seen, groups) if rule.classes else rule.parameters
-            return judge_value(control, rule.value, parameters, subject.catalog, observation)
-        mine = self._incidents.get(subject.name, ())
+            return judge_value(control, rule.value, parameters, seen)
+        mine = self._incidents.get(seen.subject.name, ())
         # A lock by class holds for every version: which parameters it means is not asked.
         named = () if rule.classes else rule.parameters
-        return judge_incidents(control, named, subject.catalog, observation, mine)
+        return judge_incidents(control, named, seen, mine)
 
     def _parameters(self, control: str, lock: Lock, seen: Seen, groups: tuple[bool, ...]) -> tuple[str, ...]:
         """Answer the parameters a lock means by name and by class."""
@@ -189,10 +181,9 @@ def _waive_lock(result: Result, find: Callable[[str], Waiver | None]) -> Result:
             told.append(exhibits[number].note)
     if not ids:
         return result
-    status = min((each.status or Status.PASS for each in exhibits), key=lambda each: each.rank)
     return msgspec.structs.replace(
         result,
-        status=status,
+        status=worst(exhibits),
         explanation="; ".join(told),
         exhibits=tuple(exhibits),
         waivers=tuple(dict.fromkeys(ids)),

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.config.variables import FACTS, fact_values
+from setpoint.config.variables import FACTS
 from setpoint.policy.compliance import Control, Result, Status
-from setpoint.policy.compliance_lock import exhibit_of
 from setpoint.policy.limits import judge_budget, judge_limit, names_in, parameters_of_budget
 from setpoint.policy.rules import Limit, MemoryBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from setpoint.config.configuration import SettingText
-    from setpoint.config.observation import Observation
+    from setpoint.policy.compliance_evidence import Seen
     from setpoint.policy.intent import Subject
 
 _Told = tuple[Status, str]
@@ -31,36 +29,33 @@ class LimitJudge:
         self._known: dict[tuple[object, ...], _Told] = {}
         self._names: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
-    def judge(
-        self, control: Control, rule: Limit | MemoryBudget, subject: Subject, observation: Observation
-    ) -> Result:
+    def judge(self, control: Control, rule: Limit | MemoryBudget, seen: Seen) -> Result:
         """Judge a rule; a limit does not apply where the version lacks one of its parameters."""
-        parameters, facts = self._inputs(control.id, rule, subject, observation)
-        texts = {name: text for name in parameters if (text := subject.running.get(name)) is not None}
-        values = fact_values(subject.facts)
+        parameters, facts = self._inputs(control.id, rule, seen)
+        running = seen.subject.running
         key = (
             control.id,
-            observation.engine,
-            observation.catalog_hash,
-            tuple(texts.items()),
-            tuple(values[name] for name in facts),
+            seen.observation.engine,
+            seen.observation.catalog_hash,
+            tuple([running.get(name) for name in parameters]),
+            tuple([seen.facts[name] for name in facts]),
         )
         told = self._known.get(key)
         if told is None:
-            told = self._known[key] = _tell(rule, subject, parameters, texts)
-        if told[0] is Status.NOT_APPLICABLE:
-            return Result(control=control.id, status=told[0], explanation=told[1])
-        exhibits = tuple(exhibit_of(name, subject.catalog, observation) for name in parameters)
-        return Result(control=control.id, status=told[0], explanation=told[1], exhibits=exhibits)
+            told = self._known[key] = _tell(rule, seen.subject, parameters)
+        status, explanation = told
+        applies = status is not Status.NOT_APPLICABLE
+        exhibits = tuple(map(seen.exhibit, parameters)) if applies else ()
+        return Result(control=control.id, status=status, explanation=explanation, exhibits=exhibits)
 
     def _inputs(
-        self, control: str, rule: Limit | MemoryBudget, subject: Subject, observation: Observation
+        self, control: str, rule: Limit | MemoryBudget, seen: Seen
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Answer the parameters and the facts that a rule depends on."""
-        key = control if isinstance(rule, Limit) else f"{control} {observation.catalog_hash}"
+        key = control if isinstance(rule, Limit) else f"{control} {seen.observation.catalog_hash}"
         found = self._names.get(key)
         if found is None:
-            found = self._names[key] = _names(rule, subject)
+            found = self._names[key] = _names(rule, seen.subject)
         return found
 
 
@@ -76,20 +71,18 @@ def _names(rule: Limit | MemoryBudget, subject: Subject) -> tuple[tuple[str, ...
     return tuple(sorted(names - FACTS.keys())), tuple(sorted(names & FACTS.keys()))
 
 
-def _tell(
-    rule: Limit | MemoryBudget, subject: Subject, parameters: Sequence[str], texts: Mapping[str, SettingText]
-) -> _Told:
+def _tell(rule: Limit | MemoryBudget, subject: Subject, parameters: Sequence[str]) -> _Told:
     catalog = subject.catalog
     absent = [name for name in parameters if catalog.find(name) is None]
     if absent:
         return Status.NOT_APPLICABLE, f"{catalog.engine} {catalog.version} has no {', '.join(absent)}"
-    unseen = [name for name in parameters if name not in texts]
+    unseen = [name for name in parameters if subject.running.get(name) is None]
     if unseen:
         return Status.UNKNOWN, f"{', '.join(unseen)} could not be read"
     if isinstance(rule, Limit):
-        answer = judge_limit(rule, subject, texts)
+        answer = judge_limit(rule, subject, subject.running)
     else:
-        answer = judge_budget(rule, subject, texts)
+        answer = judge_budget(rule, subject, subject.running)
     if answer.holds is None:
         return Status.UNKNOWN, answer.explanation
     return Status.PASS if answer.holds else Status.FAIL, answer.explanation

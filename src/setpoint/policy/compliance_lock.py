@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from setpoint.config.observation import INSTANCE_WIDE
 from setpoint.policy.compliance import Control, Exhibit, Result, Status
 
@@ -11,66 +13,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from setpoint.catalog import Catalog
-    from setpoint.config.observation import Observation, ObservedSetting
+    from setpoint.config.observation import ObservedSetting
+    from setpoint.policy.compliance_evidence import Seen
     from setpoint.policy.incident import Incident
 
 
-def judge_value(
-    control: Control, value: str, parameters: Sequence[str], catalog: Catalog, observation: Observation
-) -> Result:
+def judge_value(control: Control, value: str, parameters: Sequence[str], seen: Seen) -> Result:
     """Judge the value that locked parameters must have: now, after a restart, and for every session."""
-    exhibits = [
-        _judge_parameter(found.name, value, catalog, observation)
-        for found in map(catalog.find, parameters)
-        if found is not None
-    ]
-    if not exhibits:
-        return _absent(control, parameters, catalog)
-    return _whole(control, exhibits)
+    present = _present(parameters, seen.catalog)
+    if not present:
+        return _absent(control, parameters, seen.catalog)
+    return _whole(control, [_judge_parameter(name, value, seen) for name in present])
 
 
 def judge_incidents(
-    control: Control,
-    parameters: Sequence[str],
-    catalog: Catalog,
-    observation: Observation,
-    incidents: Iterable[Incident],
+    control: Control, parameters: Sequence[str], seen: Seen, incidents: Iterable[Incident]
 ) -> Result:
     """Judge a lock that names no value: it passes while no incident of it is open."""
     open_ones = [incident for incident in incidents if control.id in incident.rules]
     moved = {incident.parameter.lower() for incident in open_ones}
-    present = [found.name for found in map(catalog.find, parameters) if found is not None]
+    present = _present(parameters, seen.catalog)
     if parameters and not present and not open_ones:
-        return _absent(control, parameters, catalog)
-    still = [exhibit_of(name, catalog, observation) for name in present if name.lower() not in moved]
+        return _absent(control, parameters, seen.catalog)
+    still = [seen.exhibit(name) for name in present if name.lower() not in moved]
     return _whole(control, [*map(_moved, open_ones), *still], otherwise="no incident is open")
 
 
-def exhibit_of(name: str, catalog: Catalog, observation: Observation) -> Exhibit:
-    """Answer what a parameter, as the catalog lists it, runs with and from where."""
-    observed = observation.settings.get(name)
-    if observed is None or observed.value is None:
-        return Exhibit(parameter=name, text=None)
-    origin = observed.in_force
-    return Exhibit(
-        parameter=name, text=catalog.show(name, observed.value), origin="" if origin is None else str(origin)
-    )
+def _present(parameters: Sequence[str], catalog: Catalog) -> list[str]:
+    """Answer those of the parameters that there are, as the catalog lists them."""
+    return [found.name for found in map(catalog.find, parameters) if found is not None]
 
 
-def _judge_parameter(name: str, value: str, catalog: Catalog, observation: Observation) -> Exhibit:
-    observed = observation.settings.get(name)
+def _judge_parameter(name: str, value: str, seen: Seen) -> Exhibit:
+    observed = seen.observation.settings.get(name)
     if observed is None or observed.value is None:
         note = f"{name} could not be read"
         return Exhibit(parameter=name, text=None, status=Status.UNKNOWN, note=note)
-    fault = _fault(name, value, catalog, observed)
-    origin = observed.in_force
-    return Exhibit(
-        parameter=name,
-        text=catalog.show(name, observed.value),
-        origin="" if origin is None else str(origin),
-        status=Status.FAIL if fault else Status.PASS,
-        note=fault,
-    )
+    fault = _fault(name, value, seen.catalog, observed)
+    exhibit = seen.exhibit(name)
+    if not fault:
+        return exhibit
+    return msgspec.structs.replace(exhibit, status=Status.FAIL, note=fault)
 
 
 def _fault(name: str, value: str, catalog: Catalog, observed: ObservedSetting) -> str:
@@ -106,14 +89,19 @@ def _moved(incident: Incident) -> Exhibit:
 
 
 def _whole(control: Control, exhibits: Sequence[Exhibit], *, otherwise: str = "as demanded") -> Result:
-    status = min((each.status or Status.PASS for each in exhibits), key=_rank, default=Status.PASS)
     notes = [each.note for each in exhibits if each.note]
     return Result(
         control=control.id,
-        status=status,
+        status=worst(exhibits),
         explanation="; ".join(notes) if notes else otherwise,
         exhibits=tuple(exhibits),
     )
+
+
+def worst(exhibits: Sequence[Exhibit]) -> Status:
+    """Answer what a lock's parameters come to; one without a word against it passes."""
+    marked = [each.status for each in exhibits if each.status is not None]
+    return min(marked, key=_rank) if marked else Status.PASS
 
 
 def _rank(status: Status) -> int:

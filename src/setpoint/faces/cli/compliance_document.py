@@ -62,11 +62,12 @@ def report_csv(report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEAD)
+    known: dict[str, str] = {}
     severities = {each.id: each.severity for each in report.profile.controls}
     for instance in sorted(report.instances, key=lambda each: each.name):
         for result in sorted(instance.results, key=lambda each: each.control):
             rows = _rows(instance, result, severities[result.control])
-            writer.writerows([_cell(cell) for cell in row] for row in rows)
+            writer.writerows([_cell(cell, known) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -85,10 +86,14 @@ def _rows(instance: InstanceReport, result: Result, severity: str) -> Iterator[t
         yield (*head, *control, status.value, each.parameter, each.text or "", each.origin, told, *tail)
 
 
-def _cell(text: str) -> str:
-    """Write a text so that a spreadsheet takes it for one."""
-    safe = escape(text)
-    return f"'{safe}" if safe.lstrip()[:1] in _ACTIVE and safe.strip() else safe
+def _cell(text: str, known: dict[str, str]) -> str:
+    """Write a text so that a spreadsheet takes it for one; texts come again and again, so they are kept."""
+    found = known.get(text)
+    if found is None:
+        safe = escape(text)
+        is_active = safe.lstrip()[:1] in _ACTIVE and bool(safe.strip())
+        found = known[text] = f"'{safe}" if is_active else safe
+    return found
 
 
 def _instance(instance: InstanceReport) -> dict[str, Any]:

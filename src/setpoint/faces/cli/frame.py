@@ -26,6 +26,7 @@ class Frame:
     """
 
     store: str = ""
+    token_file: str = ""
     is_json: bool = False
     standing: str = UNTOUCHED
 
@@ -33,7 +34,13 @@ class Frame:
         """Open the store; raise `StoreUnavailableError` when there is none."""
         from setpoint.faces.api import Setpoint
 
-        return Setpoint.open(self.store)
+        return Setpoint.open(self.store, token=self.token())
+
+    def token(self) -> str | None:
+        """Answer the token of the file that was named, None when none was; raise `InputError`."""
+        from setpoint.faces.wiring import read_token
+
+        return read_token(self.token_file) if self.token_file else None
 
     def say(self, text: str) -> None:
         """Write a message to stderr."""
@@ -100,6 +107,13 @@ def _shared_options() -> list[click.Parameter]:
             help="The store: a path or postgresql://USER@HOST/DATABASE.  [env: SETPOINT_STORE]",
         ),
         click.Option(
+            ["--token-file"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_take_token_file,
+            help="Your token, in a file that only you may read.  [env: SETPOINT_TOKEN, the token itself]",
+        ),
+        click.Option(
             ["--json"],
             is_flag=True,
             expose_value=False,
@@ -112,6 +126,11 @@ def _shared_options() -> list[click.Parameter]:
 def _take_store(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
     if value is not None:
         ctx.ensure_object(Frame).store = value
+
+
+def _take_token_file(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Frame).token_file = value
 
 
 def _take_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's call
