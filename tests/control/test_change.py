@@ -9,7 +9,7 @@ from tests.control.conftest import NAME, PART
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.config.drift import DriftClass
-from setpoint.control import change
+from setpoint.control import execution
 from setpoint.control.permit import Permit
 from setpoint.engines.plan import StepKind
 from setpoint.errors import (
@@ -215,7 +215,7 @@ def test_a_restart_command_that_does_nothing_but_fail_leaves_the_old_state(setpo
     def fail(command):
         raise UnavailableError("the restart command ended with 1: no")
 
-    monkeypatch.setattr(change, "run_restart_command", fail)
+    monkeypatch.setattr(execution, "run_restart_command", fail)
     setpoint.change_settings(PART, {"cache_size": "256MB", "sort_memory": "16MB"}, reason="more")
     with pytest.raises(ApplyError, match="ended with 1: no; everything was taken back") as caught:
         setpoint.apply(setpoint.plan(NAME).plan, may_restart=True)
@@ -225,7 +225,7 @@ def test_a_restart_command_that_does_nothing_but_fail_leaves_the_old_state(setpo
 
 
 def test_a_server_that_stays_down_is_unreachable_and_its_state_open(setpoint, server, monkeypatch):
-    monkeypatch.setattr(change, "run_restart_command", lambda _: server.take_down())
+    monkeypatch.setattr(execution, "run_restart_command", lambda _: server.take_down())
     setpoint.change_settings(PART, {"cache_size": "256MB"}, reason="more")
     with pytest.raises(ApplyError, match="has no files in reach") as caught:
         setpoint.apply(setpoint.plan(NAME).plan, may_restart=True)

@@ -25,7 +25,7 @@ from tests.control.conftest import NAME, PART, Simulated
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
-from setpoint.control import change
+from setpoint.control import execution
 from setpoint.errors import ConflictError, RefusedError
 
 ASKED = {
@@ -178,7 +178,7 @@ def test_nobodys_change_is_lost_in_any_order(monkeypatch) -> None:
             super().__init__()
             machine[:] = [self]
 
-    monkeypatch.setattr(change, "run_restart_command", lambda _: machine[0].server.restart())
+    monkeypatch.setattr(execution, "run_restart_command", lambda _: machine[0].server.restart())
     run_state_machine_as_test(
         Watched, settings=settings(max_examples=30, stateful_step_count=25, deadline=None)
     )

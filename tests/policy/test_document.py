@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,14 @@ def test_a_document_is_read_with_everything_it_says():
     assert policy.overrides == (Override(id="overrides.1", max_seconds=4 * 3600),)
     assert policy.emergency[0].quorum == Quorum()
     check_policy(policy, shipped_catalogs())
+
+
+def test_the_reference_page_shows_a_sound_document():
+    page = (Path(__file__).parents[2] / "docs/reference/policy.md").read_text("utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    policy = read_policy(text, "policy.md")
+    check_policy(policy, shipped_catalogs())
+    assert all(getattr(policy, section) for section in SECTIONS)
 
 
 def test_a_scope_may_be_the_text_the_command_line_takes():

@@ -12,6 +12,7 @@ import msgspec
 
 from setpoint.config.identifier import require_identifier
 from setpoint.control.identity import FIRST_PERSON, is_governed, store_keys, token_digest, token_text
+from setpoint.control.subject import policies_of
 from setpoint.errors import InputError, NotPermittedError, RefusedError
 from setpoint.policy.person import Delegation, Person, Right, Role
 from setpoint.policy.selector import ALL, Selector
@@ -130,7 +131,8 @@ def issue_token(
 ) -> Issued:
     """Issue a token for somebody; `roles`, `scope` and `account` (one of theirs) narrow it.
 
-    Raises `InputError` for more than 366 days, and for roles and accounts that are not the person's.
+    Raises `InputError` for more than 366 days, and for roles and accounts that are not the person's;
+    `RefusedError` for a token anybody could use as this person where policy guards who people are.
     """
     if not timedelta() < lasts <= LONGEST_TOKEN:
         raise InputError(f"a token lasts at most {LONGEST_TOKEN.days} days")
@@ -144,6 +146,7 @@ def issue_token(
         raise InputError(
             f"{account!a} is no account of {name}", next_step="`setpoint person add --account` adds one"
         )
+    _check_bearer(context, person, account)
     now, id_, secret = context.now(), secrets.token_hex(6), secrets.token_hex(32)
     token = Token(
         id=id_,
@@ -237,6 +240,16 @@ def delegations(context: Context) -> tuple[Delegation, ...]:
     """Answer every voice ever lent, the newest first."""
     found = [kept.value for kept in context.store.delegations.all().values()]
     return tuple(sorted(found, key=lambda lent: (lent.starts_at, lent.id), reverse=True))
+
+
+def _check_bearer(context: Context, person: Person, account: str) -> None:
+    """Where people change by approvals only, no administrator alone makes a token that passes for another."""
+    is_guarded = bool(policies_of(context.head()[1]).needs_for("people"))
+    if is_guarded and not account and not person.is_service:
+        raise RefusedError(
+            f"people change by approvals here, so a token of {person.name} must be bound to an account",
+            next_step="name one of theirs with --account",
+        )
 
 
 def _revoke(context: Context, kept: Kept[Token], reason: str, permit: Permit) -> Token:

@@ -336,7 +336,7 @@ class Setpoint:
         anchors: Iterable[str] | None = None,
         public_keys: Sequence[bytes] = (),
     ) -> Proof:
-        """Recompute the audit chain, and check all that it speaks of; see `setpoint.control.records.prove`."""
+        """Recompute the audit chain and check all it speaks of; see `setpoint.control.records.prove`."""
         return records.prove(self._context, noted=noted, anchors=anchors, public_keys=public_keys)
 
     def audit_lines(self) -> Iterator[str]:

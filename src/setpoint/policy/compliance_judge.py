@@ -15,7 +15,6 @@ from setpoint.policy.compliance import (
     Result,
     Status,
 )
-from setpoint.policy.compliance_evidence import Seen
 from setpoint.policy.compliance_limit import LimitJudge, waivable
 from setpoint.policy.compliance_lock import judge_incidents, judge_value, worst
 from setpoint.policy.limits import waiver_of
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from setpoint.catalog import Parameter
     from setpoint.config.configuration import Instance
     from setpoint.policy.classes import ParameterClass
+    from setpoint.policy.compliance_evidence import Seen
     from setpoint.policy.incident import Incident
     from setpoint.policy.intent import Subject
     from setpoint.policy.rules import Limit, MemoryBudget

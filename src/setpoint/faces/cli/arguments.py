@@ -126,6 +126,24 @@ class Duration(_Type):
             self.fail(f"{str(value)[:80]!r} is no duration; write it as 24h or 7d", param, ctx)
 
 
+class RoleWord(_Type):
+    """A role by its word; ``policy-owner`` is one word."""
+
+    name = "role"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        from setpoint.policy.person import Role
+
+        if isinstance(value, Role):
+            return value
+        try:
+            return Role(str(value).replace("-", " "))
+        except ValueError:
+            known = ", ".join(role.value.replace(" ", "-") for role in Role)
+            self.fail(f"{str(value)[:80]!a} is no role; known are {known}", param, ctx)
+
+
 class NotedHead(_Type):
     """The end of the audit chain as it was noted elsewhere, ``SEQ:HASH``."""
 

@@ -6,6 +6,7 @@ import click
 
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Verbatim
+from setpoint.faces.cli.person import SINGLE_USER
 
 
 @verb("init")
@@ -19,10 +20,29 @@ def init(frame: Frame) -> Answer:
 
     with Setpoint.create(frame.store) as setpoint:
         where, actor = setpoint.where, setpoint.actor
+        is_governed, keys = setpoint.governance.is_governed, setpoint.governance.people.keys()
+    signed = (
+        f"checkpoints are signed with {keys.signing_key}; public key {keys.public_key}, {keys.fingerprint}"
+        if keys.fingerprint
+        else "nothing is signed: pip install 'setpoint[sign]', then setpoint init again"
+    )
     return Answer(
-        {"store": where, "actor": actor},
+        {
+            "store": where,
+            "actor": actor,
+            "is_governed": is_governed,
+            "keys": {
+                "token_key": keys.token_key,
+                "signing_key": keys.signing_key,
+                "public_key": keys.public_key,
+                "fingerprint": keys.fingerprint,
+            },
+        },
         [
-            ("the store is ready at ", Span(where, "strong"), f"; you act as {actor}"),
+            ("the store is ready at ", Span(where, "strong"), "" if is_governed else f"; you act as {actor}"),
+            "governed: every change asks who makes it" if is_governed else SINGLE_USER,
+            f"tokens are checked with {keys.token_key}; back it up apart from the store",
+            signed,
             Span("next: setpoint instance add NAME --engine ENGINE --target TARGET", "dim"),
         ],
     )
