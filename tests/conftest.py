@@ -2,4 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["tests.fix_postgresql"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_configuration_folder(tmp_path_factory):
+    """Keep tokens and keys of the tests apart from those of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+        for name in ("SETPOINT_TOKEN", "SETPOINT_KEYS"):
+            patch.delenv(name, raising=False)
+        yield

@@ -107,6 +107,32 @@ def test_it_bites_again_in_the_moment_it_ends(drifted, clock):
     assert statuses(drifted)["house/calm"] is statuses(drifted)["house/modest"] is Status.FAIL
 
 
+def test_a_limit_lets_a_waived_parameter_pass_until_the_waiver_expires(front, clock):
+    limit = "policy: house\nlimits:\n  - {id: modest, must: sort_memory <= 16MB}\n"
+    front.governance.put_policy("house", limit, reason="begins")
+    front.observe(NAME)
+
+    def raise_to(text):
+        front.change_settings(f"instance:{NAME}", {"sort_memory": text}, reason="the night shift")
+
+    with pytest.raises(RefusedError, match="house/modest"):
+        raise_to("32MB")
+    add(front, parameter="sort_memory", days=2)
+    raise_to("32MB")
+    assert front.apply(front.plan(NAME).plan)
+    clock.pass_by(days=2)
+    front.observe(NAME)
+    with pytest.raises(RefusedError, match="house/modest"):
+        raise_to("64MB")
+    assert statuses(front) == {"house/modest": Status.FAIL}
+
+
+def test_a_waiver_opens_no_lock(drifted):
+    add(drifted, parameter="sort_memory")
+    with pytest.raises(RefusedError, match="house/calm"):
+        drifted.change_settings(f"instance:{NAME}", {"sort_memory": "32MB"}, reason="the night shift")
+
+
 def test_that_nobody_looked_is_not_waived_with_the_value(drifted, clock):
     add(drifted, parameter="sort_memory")
     clock.pass_by(hours=2)

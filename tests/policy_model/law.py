@@ -21,6 +21,7 @@ SHIPPED = {
     "compression": {"performance"},
     "page_cost": {"performance"},
 }
+DEFAULTS = {"page_cost": "4.0", "sort_memory": "4096", "max_connections": "100"}
 RESTARTED = {"cache_size", "max_connections", "plugins"}
 RIGHTS = {
     "observe": {"viewer", "operator", "approver", "emergency", "policy owner", "administrator"},
@@ -384,7 +385,8 @@ def _on_move(move: Move, question: Question, mine: list[Policy]):
 def _on_limits(move: Move, question: Question, mine: list[Policy], waivers: list[Waiver]):
     for policy in mine:
         for limit in _in_scope(policy.limits, question):
-            after, before = meaning(move.parameter, move.after), meaning(move.parameter, move.before)
+            after = meaning(move.parameter, move.after or DEFAULTS.get(move.parameter))
+            before = meaning(move.parameter, move.before)
             if limit.parameter != move.parameter or (isinstance(after, float) and after <= limit.most):
                 continue
             if any(_covers(waiver, f"{policy.name}/{limit.id}", move.parameter, question) for waiver in waivers):

@@ -156,7 +156,12 @@ def open_change(context: Context, digest: str) -> Kept[Change] | None:
 
 def moves_of(context: Context, made: Plan, observation: Observation, catalog: Catalog) -> Iterable[Move]:
     """Answer what a plan moves: each parameter once, from what runs to what its last step asks for."""
-    ours = {owned.parameter.lower(): owned for owned in context.store.journal.owned(made.instance)}
+    journal = context.store.journal
+    ours = {
+        owned.parameter.lower(): owned
+        for owned in journal.owned(made.instance)
+        if journal.get(owned.apply_id).state == "new"
+    }
     last = {step.parameter: step for step in made.steps if step.parameter}
     for parameter, step in last.items():
         observed = observation.setting(parameter)

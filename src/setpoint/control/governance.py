@@ -92,12 +92,14 @@ def put_person(context: Context, person: Person, *, reason: str, ticket: str = "
     needs = policies_of(context.head()[1]).needs_for("people")
     if permit.principal.is_single_user or not needs:
         return people.put_person(context, person, reason=reason, permit=permit)
+    kept = context.store.people.find(person.name)
+    payload = {"person": person, "version": kept.version if kept is not None else 0}
     return proposals.propose_payload(
         context,
         permit,
         "people",
         subject=f"person:{person.name}",
-        payload=canonical(person),
+        payload=canonical(payload),
         needs=needs,
         reason=reason,
         ticket=ticket,
@@ -130,7 +132,7 @@ def _do(context: Context, kept: Kept[Change], permit: Permit) -> str:
         granted = waivers.grant(context, msgspec.structs.replace(waiver, change=change.id), permit=permit)
         return f"waiver {granted.id} is in force until {granted.ends_at.isoformat(timespec='minutes')}"
     if change.kind == "people":
-        person = msgspec.json.decode(change.payload, type=Person)
+        person = msgspec.convert(msgspec.json.decode(change.payload)["person"], type=Person)
         people.put_person(context, person, reason=change.reason, permit=permit)
         return f"{person.name} is as proposed"
     raw = msgspec.json.decode(change.payload, type=dict[str, msgspec.Raw])

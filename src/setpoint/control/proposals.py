@@ -237,6 +237,10 @@ def _ground_lost(context: Context, change: Change) -> str:
         parts = tuple(msgspec.json.decode(change.payload))
         is_lost = not is_base_current(context, change.base, parts)
         return "the policy or the configuration it rests on was changed" if is_lost else ""
+    if change.kind == "people":
+        kept = context.store.people.find(change.subject.removeprefix("person:"))
+        is_lost = (kept.version if kept is not None else 0) != msgspec.json.decode(change.payload)["version"]
+        return "what is known of the person was changed" if is_lost else ""
     return ""
 
 

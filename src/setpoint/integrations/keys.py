@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ KEYS_VARIABLE = "SETPOINT_KEYS"
 TOKEN_KEY_BYTES = 32
 
 _PRIVATE = 0o600
+_PUBLIC = 0o644
 _OTHERS = 0o077
 
 
@@ -93,7 +95,7 @@ class Keys:
         """Keep a pair of keys, unless there is one; tell whether it was kept."""
         if not write_new(self.signing_key_file, private_pem):
             return False
-        replace(self.public_key_file, public_pem)
+        replace(self.public_key_file, public_pem, mode=_PUBLIC)
         return True
 
     def note(self, line: str) -> None:
@@ -150,19 +152,19 @@ def write_new(file: Path, body: bytes) -> bool:
 
     Raises `InputError` when the place cannot be written.
     """
-    return not file.exists() and _write(file, body, os.link)
+    return not file.exists() and _write(file, body, os.link, _PRIVATE)
 
 
-def replace(file: Path, body: bytes) -> None:
-    """Write a file for its owner only, whole and on disk, or leave what was there; raise `InputError`."""
-    _write(file, body, os.replace)
+def replace(file: Path, body: bytes, *, mode: int = _PRIVATE) -> None:
+    """Write a file, whole and on disk, or leave what was there; raise `InputError`."""
+    _write(file, body, os.replace, mode)
 
 
-def _write(file: Path, body: bytes, place: Callable[[Path, Path], None]) -> bool:
+def _write(file: Path, body: bytes, place: Callable[[Path, Path], None], mode: int) -> bool:
     beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(body)
             stream.flush()
@@ -177,5 +179,6 @@ def _write(file: Path, body: bytes, place: Callable[[Path, Path], None]) -> bool
             next_step=f"name another folder for keys with {KEYS_VARIABLE}",
         ) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return True

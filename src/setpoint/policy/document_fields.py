@@ -10,7 +10,7 @@ from setpoint.config.document import Faults, Mapping, Node, Scalar, Sequence
 from setpoint.config.formula_syntax import SyntaxFault
 from setpoint.config.formula_syntax import parse as parse_formula
 from setpoint.errors import InputError, Place
-from setpoint.policy.document_values import distinct, near
+from setpoint.policy.document_values import near
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,7 +103,7 @@ class Fields:
             self.fault(key, f"{key!r} names nothing", "leave the key out, or name something")
         read = [self._parsed(each, key, parse) for each in nodes]
         found = tuple(each[0] for each in read if each is not None)
-        double = distinct(found, fold)
+        double = _double(found, fold)
         if double is not None:
             self.fault(key, f"{getattr(double, 'value', double)!r} stands twice in {key!r}", "keep one")
         return found
@@ -157,3 +157,14 @@ class Fields:
             self.page.faults.add(node.place, f"{key!r} has no value", "give one, or leave the key out")
             return None
         return node.text
+
+
+def _double(values: Iterable[_T], fold: Callable[[_T], object]) -> _T | None:
+    """Answer the first value that stands a second time, or None."""
+    seen: set[object] = set()
+    for value in values:
+        key = fold(value)
+        if key in seen:
+            return value
+        seen.add(key)
+    return None

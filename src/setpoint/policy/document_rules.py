@@ -1,4 +1,4 @@
-"""The rules of a policy document: each kind's keys, and what would make a rule of it senseless."""
+"""The rules of a policy document: each kind's keys, and what would make a rule senseless."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ if TYPE_CHECKING:
 _RULE: Final = ("id", "scope", "why")
 _QUORUM: Final = ("quorum", "from", "owner", "expires", "service level", "escalates to")
 _SCOPE: Final = ("engine", "group", "environment", "instance", "labels")
-_LONGEST_WATCH_SECONDS: Final = 3600
-_SHORTEST_WATCH_SECONDS: Final = 1
+_SHORTEST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS = 1, 3600
 _LONGEST_SECONDS: Final = 92 * DAY_SECONDS
 _EVERY_SECONDS: Final = 5.0
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -66,16 +65,16 @@ class _Named(TypedDict):
     why: str
 
 
-def read_scope(fields: Fields, key: str = "scope") -> Selector:
+def read_scope(fields: Fields) -> Selector:
     """Read a scope: a mapping such as ``{environment: [production]}``, or the text that the CLI takes."""
-    node = fields.entries.get(key)
+    node = fields.entries.get("scope")
     if node is None:
         return ALL
     if isinstance(node, Scalar):
-        return fields.value(key, _scope_of_text, ALL)
+        return fields.value("scope", _scope_of_text, ALL)
     scope = Fields(node, fields.page, "a scope", _SCOPE)
     if isinstance(node, Mapping) and not node.entries:
-        fields.fault(key, "the scope names nothing", "leave it out to mean every instance")
+        fields.fault("scope", "the scope names nothing", "leave it out to mean every instance")
     labels = scope.below("labels")
     if isinstance(scope.entries.get("labels"), Mapping) and not labels.entries:
         scope.fault("labels", "no label is named", "leave the key out, or name one")
@@ -101,7 +100,7 @@ def read_quorum(node: Node, page: Page, what: str) -> Quorum:
     fields = Fields(node, page, what, _QUORUM, needed=("quorum",))
     expires = _seconds(fields, "expires", 24 * 3600.0)
     level = fields.value("service level", parse_seconds, None)
-    if level is not None and level >= expires:
+    if (level or 0) >= expires:
         fields.fault("service level", "the service level ends no earlier than the change expires")
     if "escalates to" in fields and "service level" not in fields:
         fields.fault("escalates to", "nothing escalates without a service level", "add `service level: 4h`")
@@ -117,8 +116,8 @@ def read_quorum(node: Node, page: Page, what: str) -> Quorum:
 
 def read_lock(node: Node, page: Page, made_id: str) -> Lock:
     """Read a lock."""
-    own = ("parameters", "classes", "outcome", "value", "restore")
-    fields = Fields(node, page, "a lock", (*_RULE, *own))
+    known = (*_RULE, "parameters", "classes", "outcome", "value", "restore")
+    fields = Fields(node, page, "a lock", known)
     lock = Lock(
         **_named(fields, made_id),
         parameters=fields.values("parameters", parse_parameter, str.lower),
@@ -136,8 +135,8 @@ def read_lock(node: Node, page: Page, made_id: str) -> Lock:
 
 def read_limit(node: Node, page: Page, made_id: str) -> Limit:
     """Read a limit; its formula is checked for form."""
-    own = ("must", "outcome", "roles", "severity", "source")
-    fields = Fields(node, page, "a limit", (*_RULE, *own), needed=("must",))
+    known = (*_RULE, "must", "outcome", "roles", "severity", "source")
+    fields = Fields(node, page, "a limit", known, needed=("must",))
     return Limit(
         **_named(fields, made_id),
         must=fields.formula("must"),

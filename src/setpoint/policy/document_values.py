@@ -20,7 +20,7 @@ from setpoint.policy.rules import Weekday
 from setpoint.policy.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
 _T = TypeVar("_T")
@@ -35,6 +35,8 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNPRINTED = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
 """Persian, Hindi and others cannot be written without them; they neither steer a terminal nor reorder."""
+
+_LOOK_ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "FULLWIDTH"})
 
 _QUORUM_IDS = ("approvals.", "governance.")
 """What the quorums of a class or a key are called among the rules that spoke."""
@@ -68,6 +70,8 @@ def parse_word(text: str) -> str:
         raise InputError("an empty word", next_step="leave the key out, or name something")
     if len(word) > LONGEST_WORD:
         raise InputError(f"a word of {len(word)} characters", next_step=f"{LONGEST_WORD} at most")
+    if len(_scripts(word)) > 1:
+        raise InputError(f"{word!a} mixes alphabets", next_step="letters that look alike are not the same")
     if "*" in word:
         raise InputError(f"{word!r} would be a pattern", next_step="name each word; nothing is matched here")
     return word
@@ -253,17 +257,6 @@ def parse_severity(text: str) -> Literal["low", "medium", "high"]:
     return _choice(text, {"low": "low", "medium": "medium", "high": "high"}, "severity")
 
 
-def distinct(values: Iterable[_T], fold: Callable[[_T], object] = lambda value: value) -> _T | None:
-    """Answer the first value that stands a second time, or None."""
-    seen: set[object] = set()
-    for value in values:
-        key = fold(value)
-        if key in seen:
-            return value
-        seen.add(key)
-    return None
-
-
 def _printable(text: str) -> str:
     for character in text:
         if not is_printable(character):
@@ -272,6 +265,12 @@ def _printable(text: str) -> str:
                 next_step="write visible characters only",
             )
     return text
+
+
+def _scripts(text: str) -> frozenset[str]:
+    """Answer which of the alphabets that look like each other a word is written in."""
+    names = (unicodedata.name(character, "").partition(" ")[0] for character in text if character.isalpha())
+    return _LOOK_ALIKE.intersection(names)
 
 
 def _choice(text: str, known: dict[str, _T], noun: str) -> _T:

@@ -300,7 +300,7 @@ def _history_faults(found: list[Revision], line: list[Revision]) -> Iterator[str
             for parent in revision.parents
             if parent not in ids
         )
-    for newer, older in zip(line, [*line[1:], None], strict=True):
+    for newer, older in zip(line, [*line[1:], None], strict=False):
         expected = (older.id,) if older else ()
         if newer.parents[:1] != expected:
             yield f"revision {newer.short_id} does not follow the one before it"

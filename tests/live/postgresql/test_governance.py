@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
+from tests.control.town import Town, found
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.errors import RefusedError
-from tests.control.town import Town, found
 
 pytestmark = pytest.mark.live
 
@@ -29,11 +30,25 @@ def town(postgresql_each, tmp_path) -> Town:
         yield found(opened)
 
 
+def by_hand(server, statement: str) -> None:
+    """Do what a person with a login would, and wait until it is loaded."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        loaded = connection.execute("SELECT pg_conf_load_time()").fetchone()
+        connection.execute(statement)
+        connection.execute("SELECT pg_reload_conf()")
+        while connection.execute("SELECT pg_conf_load_time() FROM pg_sleep(0.01)").fetchone() == loaded:
+            pass
+
+
+def shown(server, name: str) -> str:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        return connection.execute(f"SHOW {name}").fetchone()[0]
+
+
 def test_a_locked_parameter_moved_by_hand_is_an_incident_and_put_right_only_by_policy(town, postgresql_each):
     town.lin.observe("db")
     assert town.lin.governance.incidents() == ()
-    postgresql_each.execute("ALTER SYSTEM SET fsync = off")
-    postgresql_each.execute("SELECT pg_reload_conf()")
+    by_hand(postgresql_each, "ALTER SYSTEM SET fsync = off")
     town.vic.observe("db")
     found_ones = {each.parameter: each for each in town.lin.governance.incidents("db")}
     incident = found_ones["fsync"]
@@ -45,11 +60,11 @@ def test_a_locked_parameter_moved_by_hand_is_an_incident_and_put_right_only_by_p
     made = town.lin.plan("db").plan
     with pytest.raises(RefusedError, match="durability: 1 of approver"):
         town.lin.apply(made)
-    assert postgresql_each.scalar("SHOW fsync") == "off"
+    assert shown(postgresql_each, "fsync") == "off"
     change = town.lin.governance.propose(made.hash, reason="put it right")
     town.mara.governance.approve(change.id)
     town.lin.apply(made)
-    assert postgresql_each.scalar("SHOW fsync") == "on"
+    assert shown(postgresql_each, "fsync") == "on"
     town.lin.observe("db")
     assert town.lin.governance.incidents() == ()
     assert town.lin.verify_audit().is_intact

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,18 +20,19 @@ from setpoint.faces.cli.wording import (
     counted,
     file_fault_documents,
     file_fault_lines,
+    moment_text,
     origin_document,
     setting_text,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
     from setpoint.faces.api import Setpoint
     from setpoint.faces.cli.page import Block, Piece, Tone
+    from setpoint.policy.incident import Incident
 
 _DEVIATES = 1
 
@@ -48,6 +49,8 @@ class Judged:
     observation: Observation | None = None
     fault: SetpointError | None = None
     is_deviating: bool = False
+    incidents: tuple[Incident, ...] = ()
+    """Locked parameters that were moved behind our back."""
 
 
 @verb("drift")
@@ -81,9 +84,7 @@ def verify(frame: Frame, name: str) -> Answer:
     """Look at the instance NAME and judge it: ends with 0 when all is as it should be, else with 1."""
     with frame.open() as setpoint:
         observation, drifts = setpoint.drift(name)
-        is_deviating = any(each.is_deviation for each in drifts)
-        judged = Judged(name, drifts, observation, is_deviating=is_deviating)
-        return _answer([judged], setpoint.now())
+        return _answer([_judged(setpoint, name, observation, drifts)], setpoint.now())
 
 
 def _judge(setpoint: Setpoint, name: str, *, is_fresh: bool) -> Judged:
@@ -94,7 +95,13 @@ def _judge(setpoint: Setpoint, name: str, *, is_fresh: bool) -> Judged:
         return _judge_last(setpoint, name, fault)
     except SetpointError as fault:
         return Judged(name, fault=fault)
-    return Judged(name, drifts, observation, is_deviating=any(each.is_deviation for each in drifts))
+    return _judged(setpoint, name, observation, drifts)
+
+
+def _judged(setpoint: Setpoint, name: str, observation: Observation, drifts: tuple[Drift, ...]) -> Judged:
+    incidents = setpoint.governance.incidents(name)
+    is_deviating = bool(incidents) or any(each.is_deviation for each in drifts)
+    return Judged(name, drifts, observation, is_deviating=is_deviating, incidents=incidents)
 
 
 def _answer(judged: Sequence[Judged], now: datetime) -> Answer:
@@ -138,6 +145,15 @@ def drift_table(drifts: Sequence[Drift]) -> Table:
     return Table(("PARAMETER", "CLASS", "RUNNING", "DESIRED", "WHY"), rows, 2)
 
 
+def incident_text(incident: Incident) -> str:
+    """Say what was moved behind our back, from where, and how it is put right."""
+    moved = f"{incident.parameter} went from {incident.before or '-'} to {incident.after or '-'}"
+    since = f" after {moment_text(incident.seen_before_at)}" if incident.seen_before_at else ""
+    way = "`setpoint plan` puts it right" if incident.is_managed else "set what it should be, then plan"
+    origin, rules = incident.origin or "origin not known", ", ".join(incident.rules)
+    return f"{moved}{since} ({origin}), and is locked by {rules}; {way}"
+
+
 def _tone(drift: Drift) -> Tone:
     if drift.is_deviation:
         return "bad"
@@ -150,7 +166,8 @@ def _judge_last(setpoint: Setpoint, name: str, fault: UnavailableError) -> Judge
         observation, stale = setpoint.drift(name, is_fresh=False, stale_after=timedelta(0))
     except NotFoundError:
         return Judged(name, fault=fault)
-    return Judged(name, stale, observation, fault, is_deviating=any(each.is_deviation for each in before))
+    was = _judged(setpoint, name, observation, before)
+    return replace(was, drifts=stale, fault=fault)
 
 
 def _blocks(judged: Judged, now: datetime) -> list[Block]:
@@ -180,6 +197,7 @@ def _blocks(judged: Judged, now: datetime) -> list[Block]:
     shown = [each for each in judged.drifts if each.is_deviation or each.accepted or each.explanation]
     if shown:
         page.append(drift_table(shown))
+    page += [Span(f"  incident: {incident_text(each)}", "bad") for each in judged.incidents]
     return page + file_fault_lines(judged.observation)
 
 
@@ -193,5 +211,12 @@ def _document(judged: Judged, now: datetime) -> dict[str, Any]:
         "observed_at": seen.at if seen else None,
         "age_seconds": max(0, int((now - seen.at).total_seconds())) if seen else None,
         "file_faults": file_fault_documents(seen) if seen else [],
+        "incidents": [_incident_document(each) for each in judged.incidents],
         "drifts": [drift_document(each) for each in judged.drifts],
     }
+
+
+def _incident_document(incident: Incident) -> dict[str, Any]:
+    import msgspec
+
+    return msgspec.to_builtins(incident, builtin_types=(datetime,))
