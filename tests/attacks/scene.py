@@ -15,7 +15,7 @@ from tests.control.town import Town
 from setpoint import Setpoint
 from setpoint.control import people
 from setpoint.control.identity import Credential
-from setpoint.errors import SetpointError
+from setpoint.errors import InputError, NotFoundError, SetpointError
 from setpoint.policy.person import Grant, Person, Role
 
 if TYPE_CHECKING:
@@ -141,6 +141,20 @@ class Attacked(Town):
         told = " ".join(str(row.detail.get("because", "")) for row in caught.rows)
         assert caught.rows, f"no audit row tells of: {raised.value}"
         assert told.strip(), f"the audit rows do not say why: {caught.rows}"
+
+    @contextmanager
+    def misread(self, match: str) -> Generator[None]:
+        """Expect input to be refused with its own message, and nothing of it to be written anywhere."""
+        before = self.server.persisted, self.state()
+        with pytest.raises((InputError, NotFoundError), match=match) as raised:
+            yield
+        assert (self.server.persisted, self.state()) == before
+        assert str(raised.value).isprintable() or "\n" in str(raised.value)
+
+    def state(self) -> tuple[Any, ...]:
+        """Answer what may not change when nothing was written, refusals aside."""
+        done = [row.seq for row in self.rows() if not row.action.startswith(("gate.", "plan."))]
+        return self.context.head()[0], done
 
 
 class Caught:

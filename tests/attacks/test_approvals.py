@@ -159,9 +159,7 @@ def test_nobody_withdraws_what_another_proposed(town):
 
 
 def test_a_service_has_no_voice(town):
-    robot = town.front(
-        town.add(Person(name="robot", is_service=True, grants=(Grant(role=Role.APPROVER),)))
-    )
+    robot = town.front(town.add(Person(name="robot", is_service=True, grants=(Grant(role=Role.APPROVER),))))
     change = town.propose(town.wish(durable="off"))
     with town.refused("none of the roles|is a service"):
         robot.governance.approve(change.id)
@@ -289,7 +287,8 @@ def test_an_emergency_needs_the_right_and_a_reason(town):
 
 
 def test_an_emergency_breaks_only_what_policy_lets_it_break(town):
-    with pytest.raises(RefusedError, match="policy refuses it"):
+    town.olaf.observe(SHOP)
+    with town.refused("policy refuses it"):
         town.wish(page_cost="1.0")
     town.decide(_quorum(1))
     made = town.wish(page_cost="1.0")
@@ -390,7 +389,7 @@ def test_a_rule_for_a_role_is_not_evaded_by_leaving_the_role_at_home(town):
     """A limit for operators holds for whoever is one, whatever their token leaves out."""
     rule = "limits:\n  - {id: sort, must: sort_memory <= 64MB, roles: [operator]}\n"
     town.grant("olaf", Grant(role=Role.OPERATOR), Grant(role=Role.EMERGENCY))
-    made = town.wish(sort_memory="128MB")
+    made = town.wish(sort_memory="70MB")
     town.decide(_quorum(1) + rule)
     made = town.olaf.plan(SHOP).plan
     with town.refused("policy refuses it"):

@@ -149,7 +149,7 @@ def naming(scene: Scene, death: int) -> Iterator[None]:
 def demand_truth(scene: Scene, planned: Planned) -> None:
     """The plan names what was cut short, how far it came, and nothing that is done already."""
     trail = scene.trail
-    is_left = "after begin" in trail and "after ended" not in trail
+    is_left = "before ended" in trail and "after ended" not in trail
     assert (planned.unfinished is not None) == is_left
     assert len(planned.unfinished_steps) == (trail.count("after intend") if is_left else 0)
     assert not planned.is_at_work
@@ -163,7 +163,7 @@ def demand_record(scene: Scene) -> None:
     """Every step that was taken stands in the audit log, and the chain holds."""
     with scene.open() as setpoint:
         rows = setpoint._context.store.audit.rows(subject=NAME, newest_first=True)
-        if "after begin" in scene.trail:
+        if "before ended" in scene.trail:
             last = next(n for n, row in enumerate(rows) if row.action == "apply.begin")
             rows = tuple(row for row in rows[:last] if row.action == "apply.step")
             assert len(rows) == scene.trail.count("after intend")

@@ -8,6 +8,7 @@ import pytest
 from tests.faces.test_program import LEAVES
 
 WHY = ("--because", "b")
+WAIVER = ("--owner", "lin", "--scope", "all")
 CASES: dict[str, list[tuple[list[str], str]]] = {
     "init": [(["--store", "mysql://host/db"], "store"), (["x"], "x")],
     "demo": [(["--bogus"], "--bogus")],
@@ -102,6 +103,26 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["web", "--undo", "--partial"], "--undo"),
     ],
     "verify": [(["nobody"], "nobody")],
+    "waiver add": [
+        ([*WAIVER, *WHY, "--until", "3d"], "neither a parameter nor a rule"),
+        ([*WAIVER, *WHY, "--until", "3d", "--parameter", "sort_memry"], "sort_memry"),
+        ([*WAIVER, *WHY, "--until", "3d", "--rule", "none/none"], "none/none"),
+        ([*WAIVER, *WHY, "--until", "soon", "--parameter", "sort_memory"], "soon"),
+        ([*WAIVER, *WHY, "--until", "400d", "--parameter", "sort_memory"], "366 days"),
+        ([*WAIVER, "--until", "3d", "--parameter", "sort_memory"], "--because"),
+        (["--owner", "lin", "--scope", "colour=red", "--until", "3d", *WHY], "colour"),
+    ],
+    "waiver list": [(["x"], "x")],
+    "waiver show": [(["w0"], "w0")],
+    "waiver end": [(["w0", *WHY], "w0"), (["w0"], "--because")],
+    "compliance report": [
+        (["nobody"], "nobody"),
+        (["web", "--scope", "all"], "--scope"),
+        (["--scope", "group=none"], "group=none"),
+        (["--stale-after", "soon"], "soon"),
+        (["--format", "pdf"], "pdf"),
+        (["--record", "--out", "/no/such/folder/report"], "/no/such/folder/report"),
+    ],
     "show": [(["zzzz"], "zzzz"), (["HEAD~99"], "HEAD~99")],
     "history": [(["--limit", "0"], "0"), (["--part", "web"], "web"), (["--part", "a:b"], "a:b")],
     "diff": [(["zzzz"], "zzzz"), (["HEAD", "zzzz"], "zzzz")],

@@ -22,7 +22,7 @@ class Webhook(BaseHTTPRequestHandler):
             self.server.gate.wait(30)
             return
         status, _, where = self.path.strip("/").partition("/")
-        self.send_response(int(status))
+        self.send_response(int(status[:3]))
         if where:
             self.send_header("Location", f"{where}:///etc/passwd" if where == "file" else f"/{where}")
         self.send_header("Content-Length", "0")

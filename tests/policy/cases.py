@@ -102,7 +102,13 @@ _SCOPES = st.sampled_from(
 _QUORUMS = st.builds(Quorum, count=st.integers(1, 3), needs_owner=st.booleans())
 _OUTCOMES = st.sampled_from(list(Outcome))
 _LIMITS = st.sampled_from(
-    ["work <= 8MB", "work >= 1MB and sessions <= 200", "sessions * work <= ram / 4", "data_size >= work", "safe"]
+    [
+        "work <= 8MB",
+        "work >= 1MB and sessions <= 200",
+        "sessions * work <= ram / 4",
+        "data_size >= work",
+        "safe",
+    ]
 )
 
 

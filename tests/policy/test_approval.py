@@ -68,7 +68,9 @@ def need(count: int = 1, *, instance: str = "shop", **more) -> Need:
 
 
 def electorate(*, at: datetime = NOON + HOUR, people=None, delegations=()) -> Electorate:
-    return Electorate(people=people or PEOPLE, delegations=tuple(delegations), instances={"shop": SHOP}, at=at)
+    return Electorate(
+        people=people or PEOPLE, delegations=tuple(delegations), instances={"shop": SHOP}, at=at
+    )
 
 
 def lent(giver: str, to: str, **more) -> Delegation:

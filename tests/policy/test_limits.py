@@ -138,9 +138,9 @@ def test_a_budget_without_its_inputs_is_not_known():
 
 
 def test_limits_of_catalogs_with_other_types_do_not_share_their_formula():
+    import msgspec
     from tests.invented import CATALOG, PARAMETERS
 
-    import msgspec
     from setpoint.catalog import Catalog, Kind
 
     assert judged("cost <= 4").holds is True

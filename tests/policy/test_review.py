@@ -179,6 +179,21 @@ def test_an_edit_is_told_what_would_be_asked_for_and_refused_what_would_be_refus
     assert judge([refusing], safe_off(kind="edit")).outcome is Outcome.REFUSE
 
 
+def test_a_proposal_is_told_what_another_moment_or_person_changes_and_refused_the_rest():
+    given_ = policy(
+        approvals={DURABLE: TWO}, windows=(NIGHT,), separation=(Separation(id="s", author_may_apply=False),)
+    )
+    assert judge([given_], safe_off(author="lin")).outcome is Outcome.REFUSE
+    verdict = judge([given_], safe_off(kind="propose", author="lin"))
+    assert verdict.outcome is Outcome.ASK
+    assert [need.quorum for need in verdict.needs] == [TWO]
+    told = [reason for reason in verdict.reasons if reason.outcome is Outcome.ALLOW]
+    assert {reason.rule for reason in told} == {"p/night", "p/s"}
+    assert all("would refuse it now" in reason.text for reason in told)
+    locked = policy(locks=(Lock(id="l", parameters=("safe",)),))
+    assert judge([locked], safe_off(kind="propose")).outcome is Outcome.REFUSE
+
+
 # Limits
 
 
@@ -450,7 +465,10 @@ def test_governance_keys_have_defaults_and_every_policy_that_names_one_is_met():
     assert [need.quorum.roles for need in none.needs_for("waiver")] == [(Role.APPROVER, Role.POLICY_OWNER)]
     assert none.needs_for("people") == ()
     policies = PolicySet.of(
-        {"b": policy("b", governance={"policy": TWO}), "a": policy("a", governance={"policy": Quorum(count=3)})}
+        {
+            "b": policy("b", governance={"policy": TWO}),
+            "a": policy("a", governance={"policy": Quorum(count=3)}),
+        }
     )
     assert [(need.rules, need.quorum.count) for need in policies.needs_for("policy")] == [
         (("a/governance.policy",), 3),
@@ -469,7 +487,9 @@ def test_selectors_that_are_written_alike_are_told_apart():
     policies = PolicySet.of(
         {
             "p": policy("p", scope=Selector(instances=("a|b",)), locks=(Lock(id="l", parameters=("safe",)),)),
-            "q": policy("q", scope=Selector(instances=("a", "b")), locks=(Lock(id="l", parameters=("safe",)),)),
+            "q": policy(
+                "q", scope=Selector(instances=("a", "b")), locks=(Lock(id="l", parameters=("safe",)),)
+            ),
         }
     )
     assert policies.for_instance("b", INSTANCE).policies == ("q",)

@@ -166,7 +166,9 @@ def _some_lock(dice: Random, name: str) -> Lock:
 def _some_windows(dice: Random):
     for number in range(dice.choice((1, 1, 2))):
         opens, closes = dice.choice(((8, 20), (6, 22), (21, 5), (9, 17)))
-        days = dice.choice((("mon", "tue", "wed", "thu", "fri"), ("sat", "sun", "mon"), ("tue", "thu", "sat")))
+        days = dice.choice(
+            (("mon", "tue", "wed", "thu", "fri"), ("sat", "sun", "mon"), ("tue", "thu", "sat"))
+        )
         yield Window(
             f"window{number}",
             what=dice.choice(("change", "change", "restart")),
@@ -197,9 +199,7 @@ def _some_emergency(dice: Random):
 
 def _scope(scope: Scope) -> dict[str, Any]:
     plain = {key: sorted(words) for key, words in scope if not key.startswith("label.")}
-    labels = {
-        key.removeprefix("label."): sorted(words) for key, words in scope if key.startswith("label.")
-    }
+    labels = {key.removeprefix("label."): sorted(words) for key, words in scope if key.startswith("label.")}
     return {**plain, **({"labels": labels} if labels else {})}
 
 

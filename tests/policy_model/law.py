@@ -57,9 +57,12 @@ class Place:
     def word(self, name: str, dimension: str) -> str:
         if dimension.startswith("label."):
             return self.labels.get(dimension.removeprefix("label."), "")
-        return {"environment": self.environment, "group": self.group, "instance": name, "engine": "simulated"}[
-            dimension
-        ]
+        return {
+            "environment": self.environment,
+            "group": self.group,
+            "instance": name,
+            "engine": "simulated",
+        }[dimension]
 
 
 def fits(scope: Scope, name: str, place: Place) -> bool:
@@ -345,7 +348,9 @@ def _words(question: Question, mine: list[Policy], waivers: list[Waiver]):
     for policy in mine:
         for what in ("change", "restart") if question.restarts else ("change",):
             windows = [
-                each for each in _in_scope(policy.windows, question) if each.what == what and _fits(each, question)
+                each
+                for each in _in_scope(policy.windows, question)
+                if each.what == what and _fits(each, question)
             ]
             if not any(each.is_open(question.at) for each in windows):
                 yield from (Word("windows", each.outcome, moved, asks) for each in windows)
@@ -389,7 +394,9 @@ def _on_limits(move: Move, question: Question, mine: list[Policy], waivers: list
             before = meaning(move.parameter, move.before)
             if limit.parameter != move.parameter or (isinstance(after, float) and after <= limit.most):
                 continue
-            if any(_covers(waiver, f"{policy.name}/{limit.id}", move.parameter, question) for waiver in waivers):
+            if any(
+                _covers(waiver, f"{policy.name}/{limit.id}", move.parameter, question) for waiver in waivers
+            ):
                 continue
             outcome = limit.outcome
             is_known = isinstance(after, float) and isinstance(before, float)

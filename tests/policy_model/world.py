@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -10,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from tests.control.conftest import Simulated
 from tests.policy_model import law
@@ -18,9 +18,10 @@ from tests.policy_model.law import ALL, Grants, Loan, Person, Place, Policy, Pro
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance
-from setpoint.control import gate, governance, identity, people
+from setpoint.control import identity
 from setpoint.control.context import Context
 from setpoint.control.identity import Credential
+from setpoint.engines.simulated import driver
 from setpoint.policy import person as product
 from setpoint.policy.selector import Selector, selector_of
 from setpoint.store import Store
@@ -166,9 +167,12 @@ class Stage:
             wait=lambda _: None,
         )
         self.world.seats = [replace(seat) for seat in seats]
-        self.world.people = {name: Person(name, grants, is_service) for name, (grants, is_service) in FIRST.items()}
-        self.servers = {name: Simulated(f"memory:{name}-{id(self)}-{uuid4()}") for name in PLACES}
-        self._move_servers()
+        self.world.people = {
+            name: Person(name, grants, is_service) for name, (grants, is_service) in FIRST.items()
+        }
+        self.servers = {name: Simulated(address(name)) for name in PLACES}
+        for server in self.servers.values():
+            driver._servers.pop(server.address, None)
 
     def close(self) -> None:
         self.store.close()
@@ -182,14 +186,6 @@ class Stage:
 
     def state(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         return self.servers[name].persisted, self.servers[name].running
-
-    def _move_servers(self) -> None:
-        """The prepared store names its servers for good; each stage gives the names servers of its own."""
-        from setpoint.engines.simulated import driver
-
-        for name, server in self.servers.items():
-            driver._servers.pop(address(name), None)
-            server.address = address(name)
 
 
 def address(name: str) -> str:
@@ -223,28 +219,21 @@ def person(who: Person) -> product.Person:
     )
 
 
-def issue(context: Context, name: str, days: int, **narrowing: Any) -> Seat:
-    """Issue a token as the context's bearer, and answer it as the model keeps it."""
+def issue(front: Setpoint, name: str, lasts: timedelta, **narrowing: Any) -> Seat:
+    """Issue a token as the front's bearer, and answer it as the model keeps it."""
     roles, scope = narrowing.get("roles", frozenset()), narrowing.get("scope", ALL)
-    issued = people.issue_token(
-        context,
+    account = narrowing.get("account", "")
+    issued = front.governance.people.issue_token(
         name,
-        days=days,
+        lasts=lasts,
         roles=tuple(product.Role(role) for role in sorted(roles)),
         scope=selector(scope),
-        account=narrowing.get("account", ""),
+        account=account,
         reason="a token",
-        permit=gate.require(context, product.Right.MANAGE_PEOPLE),
     )
+    expires = front.now() + lasts
     return Seat(
-        issued.token.id,
-        issued.text,
-        name,
-        context.now() + timedelta(days=days),
-        roles,
-        scope,
-        narrowing.get("account", ""),
-        narrowing.get("sits_at", ""),
+        issued.token.id, issued.text, name, expires, roles, scope, account, narrowing.get("sits_at", "")
     )
 
 
@@ -253,27 +242,26 @@ def _prepared() -> tuple[Path, tuple[Seat, ...]]:
     """Make the store once: its people, their tokens and its instances."""
     folder = Path(tempfile.mkdtemp(dir=_fast_folder())) / "store"
     folder.mkdir()
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
     with Store.create(folder / "store.db") as store:
-        clock = Clock()
-        context = Context(store=store, actor="root", read_secret=lambda _: None, now=clock)
-        identity.store_keys(context).make_token_key()
+        account, year = "local:root@host", timedelta(days=366)
+        credential = Credential(account=account)
+        context = Context(
+            store=store, actor="root", read_secret=lambda _: None, now=Clock(), credential=credential
+        )
+        identity.store_keys(store).make_token_key()
         setpoint = Setpoint(context)
         setpoint.put_group("core", Group(engine="simulated"), reason="the start")
         for name, place in PLACES.items():
             setpoint.add_instance(name, instance(name, place, {}), reason="the start")
         root = person(Person("root", FIRST["root"][0]))
-        permit = gate.require(context, product.Right.MANAGE_PEOPLE)
-        _, issued = people.put_first(
-            context, root, account="local:root@host", days=366, reason="the first", permit=permit
-        )
-        expires = START + timedelta(days=366)
-        account = "local:root@host"
-        seats = [Seat(issued.token.id, issued.text, "root", expires, account=account, sits_at=account)]
-        acting = replace(context, credential=Credential(account=account, token=issued.text))
+        _, issued = setpoint.governance.people.put_first(root, lasts=year, reason="the first")
+        seats = [Seat(issued.token.id, issued.text, "root", START + year, account=account, sits_at=account)]
+        front = Setpoint(replace(context, credential=Credential(account=account, token=issued.text)))
         for name, (grants, is_service) in FIRST.items():
             if name != "root":
-                governance.put_person(acting, person(Person(name, grants, is_service)), reason="one of us")
-                seats.append(issue(acting, name, 200))
+                front.governance.people.put(person(Person(name, grants, is_service)), reason="one of us")
+                seats.append(issue(front, name, timedelta(days=200)))
     return folder, tuple(seats)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Severity = Literal["high", "medium", "low"]
 OWN = "own"
 """The profile that is made of the policies in force."""
+OUT_OF_SCOPE = "out of scope"
+"""Why a control does not apply to an instance that it does not mean."""
 
 
 class Status(Enum):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.policy.compliance import (
+    OUT_OF_SCOPE,
     Control,
     Counts,
     InstanceReport,
@@ -70,9 +71,7 @@ class Judge:
                 self._incidents.setdefault(incident.instance, []).append(incident)
         self._scopes: list[Selector] = []
         self._scope_numbers = [tuple(map(self._number_of, control.scopes)) for control in profile.controls]
-        self._elsewhere = [
-            _flat(control, Status.NOT_APPLICABLE, "out of scope") for control in self._controls
-        ]
+        self._elsewhere = [_flat(control, Status.NOT_APPLICABLE, OUT_OF_SCOPE) for control in self._controls]
         self._unseen = [_flat(control, Status.UNKNOWN, "never observed") for control in self._controls]
 
     def judge(self, name: str, instance: Instance, seen: Seen | None) -> InstanceReport:

@@ -54,12 +54,14 @@ class Subject:
 class Intent:
     """What `by` wants to do to `subject`.
 
-    `kind`: ``apply`` changes the instance, ``edit`` changes what is desired of it (windows do not count).
+    `kind`: ``apply`` changes the instance, ``edit`` changes what is desired of it (windows do not count),
+    ``propose`` asks for the approvals of an apply to come: what refuses now, but may not when somebody
+    applies it (windows, freezes, separation of duties), is only told.
     `author` is who proposed it (a person's name) and `approvers` those whose voices it has so far.
     `duration_seconds` is asked for by an override only.
     """
 
-    kind: Literal["apply", "edit", "override"]
+    kind: Literal["apply", "edit", "propose", "override"]
     by: Principal
     subject: Subject
     moves: tuple[Move, ...]

@@ -7,48 +7,72 @@ a parameter that this version does not have among it, makes the answer unknown, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from setpoint.config.budget import BudgetVerdict, judge_base, typed_values
-from setpoint.config.formula import Formula, Input, compile_formula
+from setpoint.config.formula import Answer, Input
 from setpoint.config.formula_code import NUMERIC, UnknownInput
-from setpoint.config.formula_syntax import SyntaxFault, parse
-from setpoint.config.variables import FACTS, Type, Variable, fact_values, show, to_base, type_of
-from setpoint.errors import InputError, InputErrors
+from setpoint.config.formula_syntax import SyntaxFault
+from setpoint.config.variables import Type, show
+from setpoint.errors import InputErrors
+from setpoint.policy.ground import Ground, names_in, parameters_in
 from setpoint.policy.waiver import waiver_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from setpoint.catalog import Parameter, UnitSystem
     from setpoint.config.configuration import SettingText
     from setpoint.config.formula_code import Code, Values
-    from setpoint.config.formula_syntax import Node
-    from setpoint.config.variables import Primitive
     from setpoint.policy.intent import Subject
     from setpoint.policy.rules import Limit, MemoryBudget
     from setpoint.policy.waiver import Waiver
 
+__all__ = [
+    "Ground",
+    "LimitAnswer",
+    "judge_budget",
+    "judge_budget_on",
+    "judge_limit",
+    "judge_limit_on",
+    "names_in",
+    "parameters_in",
+    "parameters_of_budget",
+    "waiver_of",
+]
+
 _Excess = tuple[tuple[bool, float] | None, ...]
-_MOST_COMPILED = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LimitAnswer:
-    """Whether a limit holds (None: that cannot be told), why in one line, and the inputs that decided it.
+    """Whether a limit holds, None when that cannot be told.
 
     `unknown` names the input that is not known, `missing` the parameters that this version of the engine does
-    not have: then the limit does not apply. `excess` tells of each broken part by how much, to compare.
+    not have: then the limit does not apply. Why is worked out when it is asked for.
     """
 
     holds: bool | None
-    explanation: str
-    inputs: tuple[Input, ...] = ()
+    tell: Callable[[], tuple[str, tuple[Input, ...]]]
+    measure: Callable[[], _Excess]
     unknown: str = ""
     missing: tuple[str, ...] = ()
-    excess: _Excess = ()
+
+    @cached_property
+    def explanation(self) -> str:
+        """Why, in one line."""
+        return self.tell()[0]
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs that decided it."""
+        return self.tell()[1]
+
+    @cached_property
+    def excess(self) -> _Excess:
+        """Of each part of a broken limit whether and by how much it is broken, None where that is unknown."""
+        return self.measure()
 
     def is_worse_than(self, other: LimitAnswer) -> bool:
         """Tell whether a part is broken here that is not there, or by more; unknown counts as more."""
@@ -65,34 +89,26 @@ def judge_limit(limit: Limit, subject: Subject, texts: Mapping[str, SettingText]
 
     A text of None counts as the catalog's default; a parameter without any text is not known.
     """
-    names = sorted(names_in(limit.must))
-    catalog = subject.catalog
-    parameters = {name: catalog.find(name) for name in names if name not in FACTS}
-    missing = tuple(name for name, parameter in parameters.items() if parameter is None)
+    return judge_limit_on(limit, Ground(subject, texts))
+
+
+def judge_limit_on(limit: Limit, ground: Ground) -> LimitAnswer:
+    """Judge a limit on a ground that others are judged on too."""
+    must, catalog = limit.must, ground.subject.catalog
+    missing = ground.lacking(must)
     if missing:
         why = f"{catalog.engine} {catalog.version} has no parameter {missing[0]}"
-        return LimitAnswer(None, f"{limit.must} cannot be judged: {why}", unknown=missing[0], missing=missing)
+        return _unknown(must, why, missing[0], missing)
     try:
-        formula = _compiled(limit.must, names, parameters, subject)
+        answer = ground.formula(must).evaluate(ground.values)
     except InputErrors as fault:
-        return LimitAnswer(None, f"{limit.must} cannot be judged: {fault}", unknown="what it says")
-    values = _values(parameters, subject, texts)
-    try:
-        answer = formula.evaluate(values)
-    except InputErrors as fault:
-        return LimitAnswer(None, f"{limit.must} cannot be judged: {fault}", unknown="its result")
+        return _unknown(must, str(fault), "its result")
     if answer.unknown:
-        why = f"{answer.unknown} is not known"
-        return LimitAnswer(None, f"{limit.must} cannot be judged: {why}", unknown=answer.unknown)
-    holds = bool(answer.value)
-    inputs = answer.inputs
-    because = " and ".join(f"{given.name} is {given.text}" for given in inputs)
-    head = f"{limit.must} {'holds' if holds else 'does not hold'}"
+        return _unknown(must, f"{answer.unknown} is not known", answer.unknown)
     return LimitAnswer(
-        holds,
-        f"{head}, because {because}" if because else head,
-        inputs,
-        excess=() if holds else tuple(_excess(formula.code, answer.values)),
+        bool(answer.value),
+        tell=lambda: (_explained(must, answer), answer.inputs),
+        measure=lambda: () if answer.value else tuple(_excess(answer.formula.code, answer.values)),
     )
 
 
@@ -101,6 +117,12 @@ def judge_budget(rule: MemoryBudget, subject: Subject, texts: Mapping[str, Setti
 
     Texts count as `judge_limit` takes them, but a parameter without a text counts with its default.
     """
+    return judge_budget_on(rule, Ground(subject, texts))
+
+
+def judge_budget_on(rule: MemoryBudget, ground: Ground) -> LimitAnswer:
+    """Judge a memory budget on a ground that others are judged on too."""
+    subject, texts = ground.subject, ground.texts
     claims, catalog = subject.claims, subject.catalog
     given = {name: texts[name] for name in claims.parameters if texts.get(name) is not None}
     typed = typed_values(given, catalog)
@@ -109,29 +131,19 @@ def judge_budget(rule: MemoryBudget, subject: Subject, texts: Mapping[str, Setti
     verdict = judge_base(claims, base)
     if verdict.total is None or verdict.available is None or verdict.ram is None:
         unknown = verdict.unknown[0]
-        return LimitAnswer(
-            None, f"the memory budget cannot be judged: {unknown} is not known", unknown=unknown
-        )
-    return _weighed(rule, verdict, catalog.grammar.units)
+        return _unknown("the memory budget", f"{unknown} is not known", unknown)
+    total, most = verdict.total, min(verdict.available, int(verdict.ram * rule.share))
+    holds = total <= most
+    return LimitAnswer(
+        holds,
+        tell=lambda: _weighed(rule, verdict, most, subject),
+        measure=lambda: () if holds else ((True, float(total - most)),),
+    )
 
 
 def parameters_of_budget(subject: Subject) -> frozenset[str]:
     """Answer the parameters that a memory budget depends on, by listed name."""
     return frozenset(subject.claims.parameters)
-
-
-def parameters_in(must: str) -> tuple[str, ...]:
-    """Answer the names in a limit that are no facts, sorted; raise `InputErrors` when it is no formula."""
-    return tuple(sorted(names_in(must) - FACTS.keys()))
-
-
-@lru_cache(maxsize=_MOST_COMPILED)
-def names_in(must: str) -> frozenset[str]:
-    """Answer every name in a formula; raise `InputErrors` when it is none."""
-    try:
-        return frozenset(_names(parse(must)))
-    except SyntaxFault as fault:
-        raise InputErrors([fault.placed(must)]) from None
 
 
 def waiver_of(
@@ -155,70 +167,20 @@ def waiver_of(
     return min(covering, key=lambda waiver: (waiver.ends_at, waiver.id))
 
 
-def _names(node: Node) -> Iterator[str]:
-    if node.kind == "name":
-        yield node.word
-    for arg in node.args:
-        yield from _names(arg)
+def _unknown(what: str, why: str, unknown: str, missing: tuple[str, ...] = ()) -> LimitAnswer:
+    return LimitAnswer(
+        None,
+        tell=lambda: (f"{what} cannot be judged: {why}", ()),
+        measure=lambda: (None,),
+        unknown=unknown,
+        missing=missing,
+    )
 
 
-_formulas: dict[tuple[str, str, tuple[Type | None, ...]], Formula | InputErrors] = {}
-"""Compiled limits, shared by all catalogs in which their names have the same types."""
-
-
-def _compiled(
-    must: str, names: list[str], parameters: Mapping[str, Parameter | None], subject: Subject
-) -> Formula:
-    """Compile a limit for the catalog at hand; raise `InputErrors`."""
-    grammar = subject.catalog.grammar
-    types = {name: _type(name, parameters.get(name), subject) for name in names}
-    key = (must, subject.catalog.engine, tuple(types.values()))
-    found = _formulas.get(key)
-    if found is None:
-        scope = {
-            name: FACTS.get(name) or Variable(name, type_)
-            for name, type_ in types.items()
-            if type_ is not None
-        }
-        try:
-            found = compile_formula(must, scope, grammar.units, expects=Type.BOOL)
-        except InputErrors as fault:
-            found = fault
-        if len(_formulas) >= _MOST_COMPILED:
-            _formulas.clear()
-        _formulas[key] = found
-    if isinstance(found, InputErrors):
-        raise found
-    return found
-
-
-def _type(name: str, parameter: Parameter | None, subject: Subject) -> Type | None:
-    if parameter is None:
-        return FACTS[name].type
-    return type_of(parameter, subject.catalog.grammar)
-
-
-def _values(
-    parameters: Mapping[str, Parameter | None], subject: Subject, texts: Mapping[str, SettingText]
-) -> dict[str, Primitive | None]:
-    values = fact_values(subject.facts)
-    for name, parameter in parameters.items():
-        if parameter is not None:
-            values[name] = _value(parameter, subject, texts)
-    return values
-
-
-def _value(parameter: Parameter, subject: Subject, texts: Mapping[str, SettingText]) -> Primitive | None:
-    grammar = subject.catalog.grammar
-    if parameter.name not in texts:
-        return None
-    text = texts[parameter.name]
-    if text is None:
-        return to_base(parameter.default, parameter, grammar)
-    try:
-        return to_base(parameter.parse(text, grammar), parameter, grammar)
-    except InputError:
-        return None
+def _explained(must: str, answer: Answer) -> str:
+    because = " and ".join(f"{given.name} is {given.text}" for given in answer.inputs)
+    head = f"{must} {'holds' if answer.value else 'does not hold'}"
+    return f"{head}, because {because}" if because else head
 
 
 def _excess(code: Code, values: Values) -> Iterator[tuple[bool, float] | None]:
@@ -247,20 +209,19 @@ def _run(code: Code, values: Values) -> Any:
     return code.run(values)
 
 
-def _weighed(rule: MemoryBudget, verdict: BudgetVerdict, units: UnitSystem) -> LimitAnswer:
-    total, ram = verdict.total or 0, verdict.ram or 0
-    most = min(verdict.available or 0, int(ram * rule.share))
-    holds = total <= most
+def _weighed(
+    rule: MemoryBudget, verdict: BudgetVerdict, most: int, subject: Subject
+) -> tuple[str, tuple[Input, ...]]:
+    units, total = subject.catalog.grammar.units, verdict.total or 0
 
-    def sized(amount: int) -> str:
+    def sized(amount: int | None) -> str:
         return show(amount, Type.BYTES, units)
 
-    verb = "may use" if holds else "may use more than they should:"
+    verb = "may use" if total <= most else "may use more than they should:"
     text = (
         f"the settings {verb} {sized(total)} of {sized(most)} of memory "
-        f"({rule.share:.0%} of {sized(ram)}, and what others need stays free)"
+        f"({rule.share:.0%} of {sized(verdict.ram)}, and what others need stays free)"
     )
-    inputs = tuple(
+    return text, tuple(
         Input(claim.label, sized(claim.bytes)) for claim in verdict.claims if claim.bytes is not None
     )
-    return LimitAnswer(holds, text, inputs, excess=() if holds else ((True, float(total - most)),))

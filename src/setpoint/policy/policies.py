@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from setpoint.policy.classes import ParameterClass
-from setpoint.policy.limits import parameters_in
+from setpoint.policy.ground import parameters_in
 from setpoint.policy.person import Role
 from setpoint.policy.rules import (
     Emergency,
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from setpoint.config.configuration import Instance
     from setpoint.policy.intent import Subject
     from setpoint.policy.selector import Selector
+
+Asked = tuple[tuple[str, Quorum, str], ...]
+"""Approvals asked for: the key, the quorum, and the rule that sets it (empty: none does)."""
+
+ONE_APPROVER = Quorum()
+"""What is asked for where no policy sets a quorum."""
 
 _R = TypeVar("_R")
 _L = TypeVar("_L", Lock, Limit)
@@ -57,11 +63,16 @@ class Named(Generic[_R]):
 
 @dataclass(frozen=True, slots=True)
 class ParameterRules:
-    """What speaks of one parameter: its classes, gravest first, the locks on it, quorums by class."""
+    """What speaks of one parameter: its classes, gravest first, the locks on it, quorums by class.
+
+    `asks` are the approvals of all its classes: their quorums, or one approver where no policy sets any.
+    """
 
     classes: tuple[ParameterClass, ...]
     locks: tuple[Named[Lock], ...]
     quorums: tuple[tuple[ParameterClass, Named[Quorum]], ...]
+    class_set: frozenset[ParameterClass]
+    asks: Asked
 
 
 @dataclass(frozen=True)
@@ -141,14 +152,18 @@ class ScopedRules:
         return found
 
     def _find(self, folded: str, shipped: tuple[ParameterClass, ...], index: _Index) -> ParameterRules:
-        classes = index.classes.get(folded, shipped)
+        classes = index.classes.get(folded) or shipped or _DEFAULT_CLASSES
         locks = {lock.name: lock for lock in index.locks.get(folded, ())}
         for each in classes:
             locks.update((lock.name, lock) for lock in index.locks_by_class.get(each, ()))
+        quorums = tuple((each, quorum) for each in classes for quorum in self.quorums.get(each, ()))
+        asks = tuple((each.value, quorum.rule, quorum.name) for each, quorum in quorums)
         return ParameterRules(
             classes=classes,
             locks=tuple(locks[name] for name in sorted(locks)),
-            quorums=tuple((each, quorum) for each in classes for quorum in self.quorums.get(each, ())),
+            quorums=quorums,
+            class_set=frozenset(classes),
+            asks=asks or ((classes[0].value, ONE_APPROVER, ""),),
         )
 
 

@@ -8,33 +8,33 @@ something in an emergency make it milder, and the reason says which of them did.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
-from setpoint.policy.limits import LimitAnswer, judge_budget, judge_limit, parameters_in, waiver_of
+from setpoint.policy.ground import Ground, parameters_in
+from setpoint.policy.limits import LimitAnswer, judge_budget_on, judge_limit_on, waiver_of
 from setpoint.policy.verdict import Outcome, Verdict, make_verdict
 from setpoint.policy.window import is_frozen, is_open, next_opening
 from setpoint.policy.window import shown as shown_window
 from setpoint.policy.word import Word, approvals_for, has_role, in_emergency, needs_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from setpoint.config.configuration import SettingText
     from setpoint.policy.classes import ParameterClass
     from setpoint.policy.intent import Intent, Move
-    from setpoint.policy.policies import Named, ParameterRules, PolicySet, ScopedRules
+    from setpoint.policy.policies import Asked, Named, ParameterRules, PolicySet, ScopedRules
     from setpoint.policy.rules import Limit, Lock, MemoryBudget, Window
     from setpoint.policy.waiver import Waiver
-    from setpoint.policy.word import Asked
 
 
 def review(intent: Intent, policies: PolicySet, waivers: Iterable[Waiver], at: datetime) -> Verdict:
     """Judge what somebody wants to do to an instance, at a moment (aware).
 
     Whether they have the right to do such things at all is the gate's question. An edit is refused for what
-    would be refused when applied, and told what would be asked for then.
+    would be refused when applied, and told what would be asked for then. A proposal is not refused for the
+    moment or for who makes it, as it may be applied at another and by somebody else.
     """
     name, instance = intent.subject.name, intent.subject.instance
     rules = policies.for_instance(name, instance)
@@ -44,7 +44,11 @@ def review(intent: Intent, policies: PolicySet, waivers: Iterable[Waiver], at: d
     words = in_emergency(case.words(), intent, rules)
     if intent.kind == "edit":
         words = [_told(word) for word in words]
-    return make_verdict([word.reason(name) for word in words], needs_of(words, name))
+    elif intent.kind == "propose":
+        words = [_put_off(word) for word in words]
+    reasons = [word.reason(name) for word in words]
+    is_refused = any(word.outcome is Outcome.REFUSE for word in words)
+    return make_verdict(reasons, () if is_refused else needs_of(words, name))
 
 
 def _told(word: Word) -> Word:
@@ -53,6 +57,13 @@ def _told(word: Word) -> Word:
         return word
     text = f"asks for {shown(word.asks)} when applied: {word.text}"
     return replace(word, outcome=Outcome.ALLOW, text=text, asks=())
+
+
+def _put_off(word: Word) -> Word:
+    """Answer the word on a proposal: what another moment or another person changes does not refuse it."""
+    if word.outcome is not Outcome.REFUSE or word.kind not in ("windows", "freezes", "nothing"):
+        return word
+    return replace(word, outcome=Outcome.ALLOW, text=f"would refuse it now: {word.text}")
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ class _Case:
 
     def _on_locks(self, move: Move) -> Iterator[Word]:
         own = self._spoken[move.parameter]
-        classes = frozenset(own.classes)
+        classes = own.class_set
         opened = {lock.policy for lock in own.locks if self._is_put_back(move, lock.rule)}
         for lock in own.locks:
             outcome, text, asks = self._on_lock(move, lock.rule, own)
@@ -113,10 +124,10 @@ class _Case:
         if rule.outcome is Outcome.ALLOW:
             return Outcome.ALLOW, "may move, and is watched", ()
         if rule.outcome is Outcome.ASK:
-            return Outcome.ASK, "moves only with approval", approvals_for((own,), "")
+            return Outcome.ASK, "moves only with approval", own.asks
         if self._is_demanded(move, rule):
             # Else nothing that deviates from its lock could ever be put right.
-            return Outcome.ASK, f"may go to {rule.value} with approval", approvals_for((own,), "")
+            return Outcome.ASK, f"may go to {rule.value} with approval", own.asks
         return Outcome.REFUSE, "may not move" if rule.value is None else f"must be {rule.value}", ()
 
     def _is_put_back(self, move: Move, rule: Lock) -> bool:
@@ -134,58 +145,60 @@ class _Case:
         intent, subject = self.intent, self.intent.subject
         for limit in self.rules.limits_on([move.parameter for move in intent.moves], subject):
             rule = limit.rule
-            if rule.roles and not has_role(intent.by, subject, rule.roles):
-                continue
-            moved = self._moved_of(parameters_in(rule.must))
-            yield from self._on_limit(
-                limit, moved, lambda texts, rule=rule: judge_limit(rule, subject, texts)
-            )
+            if not rule.roles or has_role(intent.by, subject, rule.roles):
+                moved = self._moved_of(parameters_in(rule.must))
+                yield from self._on_limit(limit, moved, partial(judge_limit_on, rule))
         moved = self._moved_of(subject.claims.parameters) if self.rules.budgets else ()
         for budget in self.rules.budgets if moved else ():
-            rule = budget.rule
-            yield from self._on_limit(
-                budget, moved, lambda texts, rule=rule: judge_budget(rule, subject, texts)
-            )
+            yield from self._on_limit(budget, moved, partial(judge_budget_on, budget.rule))
 
     def _on_limit(
         self,
         limit: Named[Limit] | Named[MemoryBudget],
         moved: tuple[str, ...],
-        judge: Callable[[Mapping[str, SettingText]], LimitAnswer],
+        judge: Callable[[Ground], LimitAnswer],
     ) -> Iterator[Word]:
-        after = judge(self._texts)
+        after = judge(self._after)
         if after.holds:
             return
         outcome, text = limit.rule.outcome, after.explanation
         if after.holds is None:
             outcome = min(outcome, Outcome.ASK)
         elif outcome is Outcome.REFUSE:
-            before = judge(self.intent.subject.running)
+            before = judge(self._before)
             if before.holds is False and not after.is_worse_than(before):
                 outcome, text = Outcome.ASK, f"{text}; it did not before either, and gets no worse"
         text += f": {limit.rule.why}" if limit.rule.why else ""
         waiver = waiver_of(limit.name, moved, self.intent.subject, self.waivers, self.at)
         for name in moved:
             own = self._spoken[name]
-            asks = approvals_for((own,), "") if outcome is Outcome.ASK else ()
-            word = Word("limits", outcome, limit.name, name, text, frozenset(own.classes), asks)
+            asks = own.asks if outcome is Outcome.ASK else ()
+            word = Word("limits", outcome, limit.name, name, text, own.class_set, asks)
             yield word if waiver is None else word.softened(_shown_waiver(waiver))
 
     @cached_property
-    def _texts(self) -> Mapping[str, SettingText]:
-        """The running texts, by listed name, with the moves made."""
+    def _before(self) -> Ground:
+        """What limits are judged on as the instance runs."""
+        return Ground(self.intent.subject, self.intent.subject.running)
+
+    @cached_property
+    def _after(self) -> Ground:
+        """What limits are judged on with the moves made."""
         catalog = self.intent.subject.catalog
-        found = dict(self.intent.subject.running)
+        texts = dict(self.intent.subject.running)
         for move in self.intent.moves:
             parameter = catalog.find(move.parameter)
-            found[parameter.name if parameter is not None else move.parameter] = move.after
-        return found
+            texts[parameter.name if parameter is not None else move.parameter] = move.after
+        return Ground(self.intent.subject, texts)
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, str]:
+        return {self.intent.subject.catalog.grammar.fold_name(name): name for name in self._spoken}
 
     def _moved_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """Answer which moved parameters, as the intent names them, are among some names."""
-        fold = self.intent.subject.catalog.grammar.fold_name
-        among = {fold(name) for name in names}
-        return tuple(name for name in self._spoken if fold(name) in among)
+        fold, moved = self.intent.subject.catalog.grammar.fold_name, self._by_folded_name
+        return tuple(moved[folded] for folded in map(fold, names) if folded in moved)
 
     # Time
 

@@ -24,18 +24,18 @@ _AHEAD_DAYS = 8
 
 def is_open(window: Window, at: datetime) -> bool:
     """Tell whether a moment is inside a window; one in a zone that nobody knows is never open."""
-    return any(opens <= at < closes for opens, closes in _spans(window, at, days=1))
+    return any(opens <= at < closes for opens, closes in _spans(window, at, days=0))
 
 
 def next_opening(windows: Iterable[Window], at: datetime) -> datetime | None:
     """Answer when the first of several windows opens next, in UTC; None when none does within a week."""
-    coming = (
-        opens
-        for window in windows
-        for opens, closes in _spans(window, at, days=_AHEAD_DAYS)
-        if at < opens < closes
-    )
-    return min(coming, default=None)
+    coming = (_next_opening(window, at) for window in windows)
+    return min((opens for opens in coming if opens is not None), default=None)
+
+
+def _next_opening(window: Window, at: datetime) -> datetime | None:
+    spans = _spans(window, at, days=_AHEAD_DAYS)
+    return next((opens for opens, closes in spans if at < opens < closes), None)
 
 
 def is_frozen(freeze: Freeze, at: datetime) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from setpoint.policy.policies import ONE_APPROVER, Asked
 from setpoint.policy.verdict import Need, Outcome, Quorum, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from setpoint.policy.classes import ParameterClass
     from setpoint.policy.intent import Intent, Subject
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from setpoint.policy.rules import Emergency
 
 Breakable = Literal["locks", "limits", "guardrails", "windows", "freezes", "nothing"]
-Asked = tuple[tuple[str, Quorum, str], ...]
-"""Quorums asked for: the key, the quorum, and the rule that sets it (empty: the default)."""
-
-_DEFAULT = Quorum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +58,10 @@ class Word:
 def approvals_for(parameters: Iterable[ParameterRules], fallback: str) -> Asked:
     """Answer the approvals of all classes of some parameters.
 
-    A parameter for whose classes no policy sets a quorum takes one approver, under its gravest class; where
-    there is no parameter at all, one approver under the key `fallback`.
+    Where there is no parameter at all, one approver under the key `fallback`.
     """
-    found: dict[tuple[str, Quorum, str], None] = {}
-    for each in parameters:
-        for class_, quorum in each.quorums:
-            found[class_.value, quorum.rule, quorum.name] = None
-        if not each.quorums:
-            found[each.classes[0].value, _DEFAULT, ""] = None
-    return tuple(found) or ((fallback, _DEFAULT, ""),)
+    found = {(key, rule): (key, quorum, rule) for each in parameters for key, quorum, rule in each.asks}
+    return tuple(found.values()) or ((fallback, ONE_APPROVER, ""),)
 
 
 def shown(asks: Asked) -> str:
@@ -78,16 +69,24 @@ def shown(asks: Asked) -> str:
     return "; ".join(dict.fromkeys(f"{quorum} ({key})" for key, quorum, _ in asks))
 
 
-def needs_of(words: Iterable[Word], instance: str) -> tuple[Need, ...]:
+def needs_of(words: Sequence[Word], instance: str) -> tuple[Need, ...]:
     """Answer the needs of all words that ask; the same quorum asked for twice is one need of both rules."""
-    rules: dict[tuple[str, Quorum], set[str]] = {}
+    # First by identity, as the words on a parameter share what they ask for.
+    asking: dict[int, tuple[Asked, set[str]]] = {}
     for word in words:
         if word.outcome is Outcome.ASK:
-            for key, quorum, rule in word.asks:
-                rules.setdefault((key, quorum), set()).update(filter(None, (word.rule, rule)))
+            asking.setdefault(id(word.asks), (word.asks, set()))[1].add(word.rule)
+    # Then by the rule that sets the quorum, which is dear to hash.
+    by_rule: dict[tuple[str, str], tuple[Quorum, set[str]]] = {}
+    for asks, names in asking.values():
+        for key, quorum, rule in asks:
+            by_rule.setdefault((key, rule), (quorum, {rule} if rule else set()))[1].update(names)
+    joined: dict[tuple[str, Quorum], set[str]] = {}
+    for (key, _), (quorum, names) in by_rule.items():
+        joined.setdefault((key, quorum), set()).update(names)
     needs = [
         Need(key=key, quorum=quorum, instance=instance, rules=tuple(sorted(names)))
-        for (key, quorum), names in rules.items()
+        for (key, quorum), names in joined.items()
     ]
     return tuple(sorted(needs, key=lambda need: (need.key, need.rules, str(need.quorum))))
 

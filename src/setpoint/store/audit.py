@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import TextClause, insert, select, text, update
+from sqlalchemy import Text, TextClause, insert, select, text, type_coerce, update
 
 from setpoint.store.chain import (
+    LINK_COLUMNS,
     START,
     AuditHead,
     AuditReport,
@@ -17,6 +18,7 @@ from setpoint.store.chain import (
     Link,
     detail_text,
     link,
+    link_texts,
     printable,
     time_text,
     write_checkpoint,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from setpoint.store.database import Database
 
@@ -219,6 +221,11 @@ def link_of(row: Mapping[Any, Any]) -> Link:
 
 
 def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:
-    query = select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq)
+    columns: dict[str, ColumnElement[Any]] = {name: audit.c[name] for name in LINK_COLUMNS}
+    is_text = connection.dialect.name == "sqlite"
+    if is_text:  # the text that was hashed, as it stands there
+        columns["at"] = type_coerce(audit.c.at, Text)
+    query = select(*columns.values()).where(audit.c.seq > after_seq).order_by(audit.c.seq)
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as found:
-        yield from map(link_of, found.mappings())
+        for seq, at, *texts in found:
+            yield link_texts(seq, at if is_text else time_text(at), *texts)

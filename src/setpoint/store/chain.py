@@ -112,6 +112,9 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.fault_count == 0
 
 
+LINK_COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "hash")
+
+
 class Link(msgspec.Struct, frozen=True):
     """A row as a verification reads it: its number, the hash of the row before, its own, and the text around.
 
@@ -132,10 +135,15 @@ class Link(msgspec.Struct, frozen=True):
 
 def link(columns: Mapping[str, Any]) -> Link:
     """Make a link of a row's columns by name; `at` and `detail` are the texts that went into the hash."""
-    action, actor, at = (_quoted(columns[name]) for name in ("action", "actor", "at"))
-    head = f'{{"action":{action},"actor":{actor},"at":{at},"detail":{columns["detail"]},'
-    tail = f'"subject":{_quoted(columns["subject"])}}}'
-    return Link(columns["seq"], columns["previous"], columns["hash"], (head, tail))
+    return link_texts(*(columns[name] for name in LINK_COLUMNS))
+
+
+def link_texts(  # noqa: PLR0913 - a row has that many columns, and a dictionary each is what costs most
+    seq: int, at: str, actor: str, action: str, subject: str, detail: str, previous: str, digest: str
+) -> Link:
+    """Make a link of a row's texts."""
+    head = f'{{"action":{_quoted(action)},"actor":{_quoted(actor)},"at":{_quoted(at)},"detail":{detail},'
+    return Link(seq, previous, digest, (head, f'"subject":{_quoted(subject)}}}'))
 
 
 def time_text(at: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -192,6 +193,15 @@ def read_text(place: str) -> tuple[str, str]:
     except UnicodeDecodeError as fault:
         line = body.count(b"\n", 0, fault.start) + 1
         raise InputError("is not valid UTF-8", where=f"{source}:{line}") from None
+
+
+def check_place(place: str) -> None:
+    """Raise `InputError` when a file cannot be written there, before anything is done that it should tell."""
+    folder = Path(place).parent
+    if not folder.is_dir():
+        raise InputError("cannot be written: no such folder", where=place)
+    if not os.access(folder, os.W_OK) or Path(place).is_dir():
+        raise InputError("cannot be written", where=place, next_step="name a file in a folder of your own")
 
 
 def write_file(place: str, body: bytes) -> None:

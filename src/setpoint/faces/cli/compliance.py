@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +26,7 @@ _FAILS = 1
 
 @click.group("compliance", cls=Verbs)
 def compliance() -> None:
-    """Judge instances by the policies in force, and say why."""
+    """Report what holds, what fails and what is accepted."""
 
 
 @compliance.command("report")
@@ -64,6 +66,7 @@ def report(
     No instance is touched: look at them with `setpoint observe` first. Ends with 1 when anything fails.
     """
     form = _form(frame, format_)
+    _check_place(out)
     with frame.open() as setpoint:
         meant = _meant(name, scope)
         if name is not None:
@@ -85,6 +88,15 @@ def _form(frame: Frame, format_: str | None) -> str:
     if format_ not in (None, "json"):
         raise InputError(f"--json and --format {format_} are given both", next_step="give one of them")
     return "json"
+
+
+def _check_place(out: str | None) -> None:
+    """Refuse a place that cannot be written before anything is looked at or recorded."""
+    if out is None:
+        return
+    place = Path(out)
+    if place.is_dir() or not place.parent.is_dir() or not os.access(place.parent, os.W_OK):
+        raise InputError("cannot be written", where=out, next_step="name a file in a folder that there is")
 
 
 def _meant(name: str | None, scope: Selector | None) -> Selector:

@@ -169,7 +169,7 @@ def _controls(report: Report) -> Iterator[str]:
         yield from _table(("status", "instances", "runs", "why"), map(_evidence, found))
     idle = [each for each in report.profile.controls if each.id not in worst]
     if idle:
-        yield "<h2>Controls that apply to no instance</h2>"
+        yield "<h2>Controls that mean no instance</h2>"
         yield from _table(
             ("control", "demands"), ([f"<code>{_text(each.id)}</code>", _text(each.title)] for each in idle)
         )
@@ -184,7 +184,7 @@ def _control(control: Control) -> Iterator[str]:
 def _evidence(alike: Alike) -> list[str]:
     status = alike.status.value
     return [
-        f'<span class="{_text(status)}">{_text(status)}</span>',
+        f'<span class="{status.replace(" ", "-")}">{_text(status)}</span>',
         f"{len(alike.instances)}: {_text(', '.join(alike.instances))}",
         _text(running_text(alike.exhibits)),
         _text(alike.explanation),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.faces.cli.page import Span, Table
 from setpoint.faces.cli.wording import age_text, counted, moment_text
-from setpoint.policy.compliance import Status
+from setpoint.policy.compliance import OUT_OF_SCOPE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +48,14 @@ class Alike:
 
 
 def gather(report: Report) -> list[Alike]:
-    """Put results that say the same together: the worst first, then in the order of the profile."""
+    """Put results that say the same together: the worst first, then in the order of the profile.
+
+    Controls that do not mean an instance are left out.
+    """
     found: dict[tuple[str, Status, str, tuple[Exhibit, ...]], list[str]] = {}
     for instance in report.instances:
         for result in instance.results:
-            if result.status is not Status.NOT_APPLICABLE:
+            if result.explanation != OUT_OF_SCOPE:
                 key = (result.control, result.status, result.explanation, result.exhibits)
                 found.setdefault(key, []).append(instance.name)
     controls = {control.id: (number, control) for number, control in enumerate(report.profile.controls)}
@@ -149,7 +152,7 @@ def _results(report: Report) -> list[Block]:
     rows = [
         _result_row(each, is_one=is_one)
         for each in gather(report)
-        if is_one or each.status is not Status.PASS
+        if is_one or each.status.rank < Status.PASS.rank
     ]
     if not rows:
         return []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from setpoint.faces.cli.arguments import InstanceName, write_file
+from setpoint.faces.cli.arguments import InstanceName, check_place, write_file
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import counted, moment_text, setting_text, shown_value, size_text
@@ -30,6 +30,8 @@ def plan(frame: Frame, name: str, *, out: str | None) -> Answer:
     """
     import msgspec
 
+    if out is not None:
+        check_place(out)
     with frame.open() as setpoint:
         planned = setpoint.plan(name)
     if out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ _TONES: dict[str, Tone] = {"in force": "good", "ends soon": "warn", "not yet": "
 
 @click.group("waiver", cls=Verbs)
 def waiver() -> None:
-    """Accept a deviation for a time, by name and for a reason."""
+    """Accept deviations, for a reason and until a date."""
 
 
 @waiver.command("add")
@@ -204,16 +205,19 @@ def _end(waiver: Waiver) -> datetime:
 
 def _moment(text: str, now: datetime) -> datetime:
     """Read when something ends: a moment, a day (its end), or a duration from now."""
+    try:
+        return _read_moment(text, now)
+    except OverflowError:
+        raise InputError(
+            f"{text[:80]!r} lies outside of all calendars", next_step="give a nearer end"
+        ) from None
+
+
+def _read_moment(text: str, now: datetime) -> datetime:
     from setpoint.policy.document_values import parse_moment, parse_seconds
 
-    try:
+    with suppress(InputError):
         return now + timedelta(seconds=parse_seconds(text))
-    except OverflowError:
-        raise InputError(f"{text[:80]!r} from now lies outside of all calendars") from None
-    except InputError:
-        pass
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return parse_moment(text, "UTC")
-    return day + timedelta(days=1)
+    with suppress(ValueError):
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+    return parse_moment(text, "UTC")

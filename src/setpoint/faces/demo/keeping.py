@@ -1,4 +1,4 @@
-"""Acts 7 to 9: drift is found and put right, the change is taken back, the audit chain holds."""
+"""Acts 7, 8 and 10: drift is found and put right, the change is taken back, the audit chain holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.control.records import prove_export
-from setpoint.errors import LabError
+from setpoint.errors import LabError, UnavailableError
 from setpoint.faces.demo.changing import promise_verified, tell_plan
 from setpoint.faces.demo.stage import INSTANCE
 from setpoint.faces.demo.wording import count, text_of
@@ -15,10 +15,13 @@ from setpoint.faces.demo.wording import count, text_of
 if TYPE_CHECKING:
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
+    from setpoint.control.records import AuditRow, Proof
+    from setpoint.faces.demo.governing import House
     from setpoint.faces.demo.stage import Stage
 
 SOMEBODYS_PARAMETER = "work_mem"
 SOMEBODYS_VALUE = "256MB"
+_STORY_ACTIONS = ("gate.refused", "change.", "apply.")
 _RELOAD_LIMIT_S = 10.0
 _POLL_S = 0.05
 
@@ -100,8 +103,11 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
     }
 
 
-def audit(stage: Stage) -> tuple[Path, str]:
-    """Act 9: verify the audit chain and export it; answer the export's path and the chain's head."""
+def audit(stage: Stage, house: House) -> tuple[Path, str]:
+    """Act 10: tell the story of the last change from the audit log, anchor the log's head and verify it all.
+
+    Answers the export's path and the head of the chain.
+    """
     setpoint, narrator = stage.setpoint, stage.narrator
     narrator.act("Who did what, provably")
     rows = [
@@ -109,31 +115,79 @@ def audit(stage: Stage) -> tuple[Path, str]:
         for revision in reversed(setpoint.history())
     ]
     narrator.table(("revision", "UTC", "who", "why"), rows)
-    proof = setpoint.verify_audit()
+    narrator.say("The change that took two, as the audit log has it:")
+    story = _story(house)
+    narrator.table(("row", "who", "did", "detail"), story, "r")
+    anchors = stage.folder / "anchors.jsonl"
+    is_anchored = _anchor(house, anchors)
+    noted = [anchors.read_text(encoding="ascii")] if is_anchored else None
+    proof = setpoint.verify_audit(anchors=noted)
+    signed = f"signed through row {proof.signed_through}" if not proof.unchecked else proof.unchecked
     stage.report.promise(
-        f"audit chain recomputed: {proof.rows} rows and {proof.revisions} revisions, "
-        f"{count(proof.fault_count, 'fault')}; it ends in {proof.hash[:12]}",
-        holds=proof.is_intact and proof.rows > 0,
+        f"audit chain recomputed: {proof.rows} rows, {proof.revisions} revisions, {proof.records} records and "
+        f"{count(proof.plans or 0, 'plan')}, {count(proof.fault_count + len(proof.other_faults), 'fault')}; "
+        f"{signed}; it ends in {proof.hash[:12]}",
+        holds=proof.is_intact and bool(story) and (proof.signed_through > 0 or not is_anchored),
     )
     export = stage.folder / "audit.jsonl"
     lines = list(setpoint.audit_lines())
     export.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    tampered = [line.replace(SOMEBODYS_PARAMETER, "max_wal_size") for line in lines]
-    is_alone = prove_export(lines, noted=(proof.seq, proof.hash)).is_intact
-    faults = prove_export(tampered, noted=(proof.seq, proof.hash)).fault_count
-    stage.report.promise(
-        "the export verifies without the store; with one word changed in a copy, "
-        f"{count(faults, 'forged row')} found",
-        holds=is_alone and faults > 0,
-    )
+    faults = _forge(stage, lines, proof)
     stage.report.sections["audit"] = {
         "rows": proof.rows,
-        "faults": proof.fault_count,
+        "faults": proof.fault_count + len(proof.other_faults),
         "seq": proof.seq,
         "hash": proof.hash,
+        "signed_through": proof.signed_through,
         "faults_when_tampered": faults,
+        "story": [{"row": row, "who": who, "did": did, "detail": detail} for row, who, did, detail in story],
     }
     return export, f"{proof.seq}:{proof.hash}"
+
+
+def _forge(stage: Stage, lines: list[str], proof: Proof) -> int:
+    """Promise that the export verifies by itself, and that a forged copy does not; answer its faults."""
+    public = stage.store.with_name(f"{stage.store.name}.pub")
+    keys = [public.read_bytes()] if public.exists() else []
+    noted = (proof.seq, proof.hash)
+    tampered = [line.replace(SOMEBODYS_PARAMETER, "max_wal_size") for line in lines]
+    is_alone = prove_export(lines, noted=noted, public_keys=keys).is_intact
+    faults = prove_export(tampered, noted=noted, public_keys=keys).fault_count
+    needed = "the export verifies with nothing but the public key" if keys else "the export verifies alone"
+    stage.report.promise(
+        f"{needed}; with one word changed in a copy, {count(faults, 'forged row')} found",
+        holds=is_alone and faults > 0,
+    )
+    return faults
+
+
+def _anchor(house: House, place: Path) -> bool:
+    """Sign the head and write it to a file; answer whether it was done: signing is a package of its own."""
+    try:
+        house.lin.governance.people.anchor(str(place))
+    except UnavailableError:
+        return False
+    return True
+
+
+def _story(house: House) -> list[tuple[str, str, str, str]]:
+    """Answer the rows that tell of the change: refused, proposed, approved, applied."""
+    rows = [row for row in reversed(house.lin.audit_rows(subject=INSTANCE)) if row.seq > house.began_after]
+    return [
+        (str(row.seq), row.actor, row.action, _told(row))
+        for row in rows
+        if row.action.startswith(_STORY_ACTIONS)
+    ]
+
+
+def _told(row: AuditRow) -> str:
+    """Answer the one detail of an audit row that people ask about."""
+    detail = row.detail
+    if "approved_by" in detail:
+        return f"on the approval of {', '.join(detail['approved_by'])}"
+    return next(
+        (str(detail[name]) for name in ("because", "reason", "parameter", "outcome") if detail.get(name)), ""
+    )
 
 
 def _run_behind_our_back(stage: Stage, statement: str) -> None:

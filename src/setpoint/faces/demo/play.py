@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from setpoint.faces.demo import changing, keeping, measurement, opening
+from setpoint.faces.demo import changing, governing, keeping, measurement, opening
 from setpoint.faces.demo.stage import INSTANCE, open_stage
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def play(options: Options, narrator: Narrator) -> Report:
             measurement.measure(stage, auto_conf_before)
             keeping.meddle(stage)
             keeping.revert(stage, baseline, auto_conf_before, first)
-            export, head = keeping.audit(stage)
+            house = governing.govern(stage)
+            export, head = keeping.audit(stage, house)
             report = stage.report
             _tell_places(stage, export, head)
         report.sections["seconds"] = narrator.elapsed_s
@@ -54,7 +55,7 @@ def play(options: Options, narrator: Narrator) -> Report:
 
 def _greeting(options: Options) -> str:
     seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 35
-    return f"Setpoint's whole loop on a private PostgreSQL, nine acts, about {seconds / 60:.1f} minutes."
+    return f"Setpoint's whole loop on a private PostgreSQL, ten acts, about {seconds / 60:.1f} minutes."
 
 
 def _tell_places(stage: Stage, export: Path, head: str) -> None:
@@ -62,7 +63,7 @@ def _tell_places(stage: Stage, export: Path, head: str) -> None:
     narrator.heading("Where everything lies, and what to try next")
     places = {
         "folder": stage.folder,
-        "store": stage.folder / "setpoint.db",
+        "store": stage.store,
         "server's data": stage.server.data_dir,
         "server's log": stage.server.log_path,
         "audit export": export,

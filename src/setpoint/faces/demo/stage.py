@@ -6,6 +6,7 @@ their keepers (``setpoint.lab.keeper``).
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from setpoint.faces.api import Setpoint
 from setpoint.faces.demo import janitor
 from setpoint.faces.demo.report import Report
 from setpoint.faces.demo.wording import size
+from setpoint.integrations.keys import KEYS_VARIABLE
 from setpoint.lab import cluster
 from setpoint.lab.binaries import choose_binaries
 from setpoint.lab.launch import PrivatePostgres
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 MAJOR = 18
 INSTANCE = "demo"
+AUTHOR = "lin"
+_STORE = "setpoint.db"
 _SCALE_BYTES = 16 * 2**20
 _WAL_BYTES = 2 * 2**30
 
@@ -64,7 +68,10 @@ QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5)
 
 @dataclass
 class Stage:
-    """Everything the acts play with. `server` is running; `tools` are the builds its clients come from."""
+    """Everything the acts play with.
+
+    `server` is running; `tools` are the builds its clients come from. What `exits` holds is closed at the end.
+    """
 
     options: Options
     narrator: Narrator
@@ -74,6 +81,12 @@ class Stage:
     server: PrivatePostgres
     privileges: Privileges
     setpoint: Setpoint
+    exits: ExitStack
+
+    @property
+    def store(self) -> Path:
+        """The file of the store."""
+        return self.folder / _STORE
 
     @property
     def auto_conf(self) -> Path:
@@ -88,6 +101,10 @@ class Stage:
     def ask(self, server: PrivatePostgres | None = None) -> Ask:
         """Answer a way to run plain SQL as somebody who knows nothing of Setpoint."""
         return ask_with_psql(self.tools, (server or self.server).client_variables)
+
+    def enter(self, token: str) -> Setpoint:
+        """Open the store as whoever the token is for."""
+        return self.exits.enter_context(Setpoint.open(str(self.store), token=token))
 
     def launch(self, data_dir: Path) -> PrivatePostgres:
         """Make a server on a folder below the stage's; opening it is the caller's."""
@@ -131,8 +148,20 @@ def open_stage(options: Options, narrator: Narrator) -> Generator[Stage]:
         exits.enter_context(server)
         if not options.is_kept:
             exits.callback(_stop_at_once, server)
-        setpoint = exits.enter_context(Setpoint.create(str(folder / "setpoint.db")))
-        yield Stage(options, narrator, Report(narrator), folder, tools, server, privileges, setpoint)
+        exits.enter_context(_keys_beside_the_store())
+        setpoint = exits.enter_context(Setpoint.create(str(folder / _STORE), actor=AUTHOR, token=""))
+        yield Stage(options, narrator, Report(narrator), folder, tools, server, privileges, setpoint, exits)
+
+
+@contextmanager
+def _keys_beside_the_store() -> Generator[None]:
+    """Let the store's keys lie beside it, whatever folder the environment names for those of others."""
+    named = os.environ.pop(KEYS_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if named is not None:
+            os.environ[KEYS_VARIABLE] = named
 
 
 def _stop_at_once(server: PrivatePostgres) -> None:

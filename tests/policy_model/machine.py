@@ -1,0 +1,422 @@
+"""The machine: people who edit, plan, propose, vote, change policy, meddle and apply, in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule
+from tests.policy_model import documents, law, world
+from tests.policy_model.actions import Deeds, some_grants, some_policy
+from tests.policy_model.law import ALL, Person
+from tests.policy_model.world import CHOICES, PRODUCTION, STAGING, Made
+
+from setpoint.config.fleet_document import write_fleet
+from setpoint.config.revision import Revision
+from setpoint.errors import ConflictError, InputError, NotPermittedError, RefusedError, SetpointError
+from setpoint.policy.approval import Change
+
+DICE = st.integers(0, 2**24)
+"""One number decides all of a step; so little is drawn that a run may be long."""
+
+
+class Governed(Deeds):
+    """One fleet under changing policies, for as many steps as are asked for."""
+
+    # Time, and what is desired
+
+    @rule(n=DICE)
+    def let_time_pass(self, n: int) -> None:
+        minutes = self.begin(n).choice((1, 5, 20, 20, 60, 60, 180, 500, 1500, 4400))
+        self.world.clock.at += timedelta(minutes=minutes)
+
+    @rule(n=DICE)
+    def edit(self, n: int) -> None:
+        self.edit_settings(self.begin(n))
+
+    @rule(n=DICE)
+    def plan(self, n: int) -> None:
+        dice = self.begin(n)
+        self.make_plan(dice, _name(dice))
+
+    @rule(n=DICE)
+    def ask_for_a_change(self, n: int) -> None:
+        """Edit, plan and propose in one go: what most changes begin with."""
+        dice = self.begin(n)
+        name = _name(dice)
+        self.edit_settings(dice, f"instance:{name}")
+        made = self.make_plan(dice, name)
+        if made is not None and not made.plan.is_empty:
+            self.propose(dice, made)
+
+    @rule(n=DICE)
+    def move_an_instance(self, n: int) -> None:
+        """Change what decides which policies an instance is under: by hand, or by an approved document."""
+        dice = self.begin(n)
+        name = _name(dice)
+        place = self.world.places[name]
+        labels = {**place.labels, **dice.choice(({"owner": "bob bea"}, {"owner": "pip"}, {"tier": "gold"}))}
+        moved = dice.choice(
+            (
+                replace(place, environment=dice.choice(("production", "staging", "lab"))),
+                replace(place, labels=labels),
+                replace(place, group=dice.choice(("", "core"))),
+            )
+        )
+        if moved == place:
+            return
+        after = world.instance(name, moved, self.world.settings.get(f"instance:{name}", {}))
+        if dice.random() < 0.4:
+            self.propose_document(dice, name, moved, after)
+            return
+        seat = self.one_who_may(dice, "edit", name)
+        done = self.attempt(lambda: self.stage.front(seat).change_instance(name, after, reason="moved"))
+        if isinstance(done, SetpointError):
+            return
+        grants = self.grants_in(seat, "moved an instance")
+        assert self.may(grants, "edit", name)
+        assert law.may(grants, "edit", name, moved)
+        assert not self.policies_over(name), f"{name} was moved by hand"
+        self.reconfigure(lambda: self.world.places.update({name: moved}))
+        self.count("instance moved by hand")
+
+    @rule(n=DICE)
+    def meddle(self, n: int) -> None:
+        """Change an instance behind our back."""
+        dice = self.begin(n)
+        name = _name(dice)
+        parameter = dice.choice(sorted(self.world.ours[name]) or sorted(CHOICES))
+        self.stage.servers[name].set_by_hand(parameter, dice.choice((*CHOICES[parameter], None)))
+        self.servers[name] = self.stage.state(name)
+        self.count("meddled")
+
+    # Changes and voices
+
+    @rule(n=DICE)
+    def propose_a_plan(self, n: int) -> None:
+        dice = self.begin(n)
+        if self.world.plans:
+            self.propose(dice, dice.choice(self.world.plans[-4:]))
+
+    @rule(n=DICE)
+    def approve(self, n: int) -> None:
+        self.vote(self.begin(n))
+
+    @rule(n=DICE)
+    def approve_by_several(self, n: int) -> None:
+        dice = self.begin(n)
+        for _ in range(3):
+            self.vote(dice)
+
+    @rule(n=DICE)
+    def end_a_change(self, n: int) -> None:
+        dice = self.begin(n)
+        if not self.world.proposals or dice.random() < 0.5:
+            return
+        proposal = dice.choice(self.world.proposals[-6:])
+        seat, is_rejecting = self.seat(dice), dice.random() < 0.5
+        front = self.stage.front(seat).governance
+        end = front.reject if is_rejecting else front.withdraw
+        if isinstance(self.attempt(lambda: end(proposal.id, reason="no")), SetpointError):
+            return
+        self.grants_in(seat, "ended a change")
+        assert proposal.is_open(self.world.now), "what is closed was closed again"
+        assert is_rejecting or seat.person == proposal.author
+        proposal.state = "rejected" if is_rejecting else "withdrawn"
+        self.count(f"change {proposal.state}")
+
+    # Applies
+
+    @rule(n=DICE)
+    def apply(self, n: int) -> None:
+        dice = self.begin(n)
+        if self.world.plans:
+            made = dice.choice(self.world.plans[-5:])
+            self.apply_plan(dice, made, self.one_who_may(dice, "apply", made.name))
+
+    @rule(n=DICE)
+    def apply_what_was_voted_on(self, n: int) -> None:
+        dice = self.begin(n)
+        voted = {each.digest for each in self.world.proposals if each.voices and each.state == "open"}
+        plans = [made for made in self.world.plans if made.plan.hash in voted]
+        if plans:
+            made = dice.choice(plans[-3:])
+            self.apply_plan(dice, made, self.one_who_may(dice, "apply", made.name))
+
+    @rule(n=DICE)
+    def apply_in_an_emergency(self, n: int) -> None:
+        dice = self.begin(n)
+        if self.world.plans:
+            made = dice.choice(self.world.plans[-3:])
+            seat = self.one_who_may(dice, "break glass", made.name)
+            self.apply_plan(dice, made, seat, is_emergency=True)
+
+    @rule(n=DICE)
+    def apply_what_was_never_made(self, n: int) -> None:
+        """An approved plan with another text in it is another plan."""
+        dice = self.begin(n)
+        plans = [made.plan for made in self.world.plans[-4:] if made.plan.steps]
+        if not plans:
+            return
+        plan = dice.choice(plans)
+        first = msgspec.structs.replace(plan.steps[0], reason="as it was approved")
+        forged = msgspec.structs.replace(plan, steps=(first, *plan.steps[1:]))
+        done = self.attempt(lambda: self.stage.front(self.seat(dice)).apply(forged))
+        assert isinstance(done, RefusedError), f"a forged plan: {done}"
+
+    @rule(n=DICE)
+    def undo(self, n: int) -> None:
+        dice = self.begin(n)
+        name = dice.choice(sorted(self.can_undo) or sorted(world.PLACES))
+        seat, may_restart = self.one_who_may(dice, "apply", name), dice.random() < 0.5
+        before = self.stage.state(name)
+        done = self.attempt(lambda: self.stage.front(seat).undo(name, may_restart=may_restart))
+        if isinstance(done, SetpointError):
+            self.count(f"undo refused: {type(done).__name__}")
+            if isinstance(done, NotPermittedError):
+                self.agree_not_permitted(done, seat, "apply", name)
+            return
+        made = Made(done[0], self.world.ground(name), before)
+        self.check_let_through(made, seat, before, what="undo")
+        self.settle(made, before, may_restart=may_restart)
+        self.can_undo.discard(name)
+
+    @rule(n=DICE)
+    def propose_an_undo(self, n: int) -> None:
+        dice = self.begin(n)
+        name = dice.choice(sorted(self.can_undo) or sorted(world.PLACES))
+        seat = self.one_who_may(dice, "propose", name)
+        change = self.attempt(lambda: self.stage.front(seat).governance.propose_undo(name, reason="back"))
+        self.world.seen.pop(name, None)
+        if isinstance(change, SetpointError):
+            self.count(f"undo not proposed: {type(change).__name__}")
+            return
+        assert self.may(self.grants_in(seat, "proposed an undo"), "propose", name)
+        self.world.seen[name] = self.stage.state(name)
+        plan = self.stage.front(seat).find_plan(change.digest)
+        self.world.plans.append(Made(plan, self.world.ground(name), self.stage.state(name)))
+        self.open_proposal(change, seat, lambda: self.world.ground(name))
+
+    # Policy
+
+    @rule(n=DICE)
+    def change_policy(self, n: int) -> None:
+        dice = self.begin(n)
+        name = dice.choice(("one", "two", "three"))
+        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "policy"))
+        new = some_policy(dice, name, self.world.policies.get(name), self.world.now)
+        front, text = self.stage.front(seat).governance, documents.write(new) if new is not None else ""
+        if new is None:
+            done = self.attempt(lambda: front.remove_policy(name, reason="no more"))
+        else:
+            done = self.attempt(lambda: front.put_policy(name, text, reason="a rule"))
+        if isinstance(done, SetpointError):
+            if isinstance(done, NotPermittedError):
+                grants = self.world.enter(seat)
+                assert grants is None or not law.may_everywhere(grants, "policy"), done
+            return
+        assert law.may_everywhere(self.grants_in(seat, "changed policy"), "policy")
+        assert not isinstance(done, Revision), "a policy in force that nobody approved"
+        proposal = self.open_proposal(done, seat, lambda: tuple(sorted(self.world.texts.items())))
+        self.payloads[proposal.id] = lambda: self.put_policy(name, new, text)
+
+    @rule(n=DICE)
+    def change_policy_around_the_gate(self, n: int) -> None:
+        """Policies by a fleet document or by a revert, which are edits like others."""
+        dice = self.begin(n)
+        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "edit"))
+        front = self.stage.front(seat)
+        if dice.random() < 0.5:
+            policies = {"two": documents.write(law.Policy("two"))}
+            text = write_fleet(msgspec.structs.replace(self.stage.context.head()[1], policies=policies))
+            done = self.attempt(lambda: front.import_fleet(text, "fleet.yaml", reason="all of it"))
+            assert isinstance(done, SetpointError) or self.world.texts == policies, "policies by a document"
+            return
+        revision = self.stage.store.revisions.log(4)[-1]
+        earlier = self.stage.store.revisions.load(revision)
+        if len(earlier.instances) < len(world.PLACES):
+            return
+        if isinstance(self.attempt(lambda: front.revert(revision.id, reason="as it was")), SetpointError):
+            return
+        assert law.may_somewhere(self.grants_in(seat, "reverted"), "edit")
+        assert earlier.policies == self.world.texts, "a revert brought other policies"
+        above = {name: self.policies_over(name) for name in world.PLACES}
+        places = dict(self.world.places)
+        self.reconfigure(lambda: self.take_over(earlier))
+        moved = [name for name in places if places[name] != self.world.places[name] and above[name]]
+        assert not moved, f"{moved} were moved by a revert"
+        self.count("reverted")
+
+    @rule(n=DICE)
+    def carry_out(self, n: int) -> None:
+        """Do what an approved change of policy or a waiver says."""
+        dice = self.begin(n)
+        found = [each for each in self.world.proposals if each.kind != "plan"]
+        ready = [each for each in found if each.voices and each.is_open(self.world.now)]
+        pool = ready if ready and dice.random() < 0.9 else found
+        if not pool:
+            return
+        proposal = dice.choice(pool[-4:])
+        seat = self.seat(dice, lambda grants: law.may_somewhere(grants, "propose"))
+        missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
+        done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
+        if isinstance(done, SetpointError):
+            grants = self.world.enter(seat)
+            is_excused = grants is None or not law.may_somewhere(grants, "propose")
+            is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
+            assert missing or is_excused or is_late or proposal.is_ground_moved, (
+                f"refused for nothing: {done}"
+            )
+            self.count(f"{proposal.kind} not carried out")
+            return
+        assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
+        assert not missing, f"{proposal} was carried out without {missing}"
+        if proposal.id in self.grounds:
+            assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
+        proposal.state = "spent"
+        self.reconfigure(self.payloads[proposal.id])
+        self.count(f"{proposal.kind} carried out")
+
+    @rule(n=DICE)
+    def ask_for_a_waiver(self, n: int) -> None:
+        dice = self.begin(n)
+        limits = [f"{each.name}/{limit.id}" for each in self.world.policies.values() for limit in each.limits]
+        if not limits:
+            return
+        seat = self.seat(dice, lambda grants: law.may_somewhere(grants, "waive"))
+        ends = self.world.now + timedelta(hours=dice.choice((3, 30, 300)))
+        name, scope = dice.choice(limits), dice.choice((ALL, PRODUCTION, STAGING))
+        parameter = dice.choice(("", "sort_memory"))
+        front = self.stage.front(seat).governance
+        done = self.attempt(
+            lambda: front.add_waiver(
+                owner="ann",
+                reason=f"for now {n}",
+                scope=world.selector(scope),
+                ends_at=ends,
+                rule=name,
+                parameter=parameter,
+            )
+        )
+        if isinstance(done, SetpointError):
+            return
+        assert law.may_somewhere(self.grants_in(seat, "asked for a waiver"), "waive")
+        assert isinstance(done, Change), "a waiver in force that nobody approved"
+        proposal = self.open_proposal(done, seat, None)
+        waiver = law.Waiver(done.subject, parameter, name, scope, self.world.now, ends)
+        self.payloads[proposal.id] = lambda: self.world.waivers.append(waiver)
+
+    # People
+
+    @rule(n=DICE)
+    def change_people(self, n: int) -> None:
+        dice = self.begin(n)
+        known = [each for each in self.world.people.values() if each.name != "root"]
+        voters = sorted({voice.by for each in self.world.proposals[-4:] for voice in each.voices})
+        if dice.random() < 0.2:
+            who = Person(f"new{len(self.world.people)}", some_grants(dice), dice.random() < 0.1)
+        elif voters and dice.random() < 0.5:
+            who = replace(self.world.people[dice.choice(voters)], grants=some_grants(dice))
+        else:
+            who = replace(dice.choice(known), grants=some_grants(dice))
+        is_new, is_removing = who.name not in self.world.people, dice.random() < 0.25
+        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "people"))
+        front = self.stage.front(seat).governance.people
+        if is_removing and not is_new:
+            done = self.attempt(lambda: front.remove(who.name, reason="left"))
+            who = replace(who, grants=(), is_removed=True)
+        else:
+            done = self.attempt(lambda: front.put(world.person(who), reason="changed"))
+        if isinstance(done, SetpointError):
+            return
+        assert law.may_everywhere(self.grants_in(seat, "changed people"), "people")
+        self.world.people[who.name] = who
+        self.count("person removed" if who.is_removed else "person changed")
+        for loan in self.world.loans if who.is_removed else ():
+            if who.name in (loan.giver, loan.to):
+                loan.ends = min(loan.ends, self.world.now)
+        if is_new:
+            self.world.seats.append(
+                world.issue(self.stage.front(self.world.seats[0]), who.name, timedelta(30))
+            )
+
+    @rule(n=DICE)
+    def issue_a_token(self, n: int) -> None:
+        dice = self.begin(n)
+        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "people"))
+        who = dice.choice([each for each in self.world.people.values() if not each.is_removed])
+        held = sorted({role for role, _ in who.grants})
+        narrowing: dict[str, Any] = {}
+        if held and dice.random() < 0.4:
+            narrowing["roles"] = frozenset({dice.choice(held)})
+        if dice.random() < 0.4:
+            narrowing["scope"] = dice.choice((PRODUCTION, STAGING))
+        if dice.random() < 0.2:
+            account = f"local:{who.name}@host"
+            narrowing.update(account=account, sits_at=dice.choice((account, "local:eve@elsewhere")))
+        front, lasts = self.stage.front(seat), timedelta(dice.choice((1, 3, 60)))
+        issued = self.attempt(lambda: world.issue(front, who.name, lasts, **narrowing))
+        if not isinstance(issued, SetpointError):
+            assert law.may_everywhere(self.grants_in(seat, "issued a token"), "people")
+            self.world.seats.append(issued)
+            self.count("token issued")
+
+    @rule(n=DICE)
+    def revoke_a_token(self, n: int) -> None:
+        dice = self.begin(n)
+        if dice.random() < 0.6:
+            return
+        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "people"))
+        token, front = dice.choice(self.world.seats[1:]), self.stage.front(seat).governance.people
+        done = self.attempt(lambda: front.revoke_token(token.id, reason="lost"))
+        if not isinstance(done, SetpointError):
+            assert law.may_everywhere(self.grants_in(seat, "revoked a token"), "people")
+            token.is_revoked = True
+            self.count("token revoked")
+
+    @rule(n=DICE)
+    def lend_a_voice(self, n: int) -> None:
+        dice = self.begin(n)
+        seat = self.seat(dice, lambda grants: law.may_somewhere(grants, "approve"))
+        front, to = self.stage.front(seat).governance.people, dice.choice(sorted(self.world.people))
+        if self.world.loans and dice.random() < 0.3:
+            loan = dice.choice(self.world.loans)
+            if not isinstance(
+                self.attempt(lambda: front.end_delegation(loan.id, reason="back")), SetpointError
+            ):
+                self.grants_in(seat, "ended a loan")
+                loan.ends = min(loan.ends, self.world.now)
+            return
+        scope, lasts = dice.choice((ALL, ALL, PRODUCTION, STAGING)), timedelta(dice.choice((1, 2, 30)))
+        lent = self.attempt(
+            lambda: front.delegate(to, lasts=lasts, scope=world.selector(scope), reason="away")
+        )
+        if not isinstance(lent, SetpointError):
+            assert law.may_somewhere(self.grants_in(seat, "lent a voice"), "approve")
+            ends = self.world.now + lasts
+            self.world.loans.append(law.Loan(lent.id, seat.person, to, scope, self.world.now, ends))
+            self.count("voice lent")
+
+    # What holds after every step
+
+    @invariant()
+    def instances_changed_only_as_the_model_knows(self) -> None:
+        for name, expected in self.servers.items():
+            assert self.stage.state(name) == expected, f"{name} moved by itself"
+
+    @invariant()
+    def the_configuration_is_what_was_let_through(self) -> None:
+        configuration = self.stage.context.head()[1]
+        assert configuration.policies == self.world.texts
+        assert set(configuration.instances) == set(world.PLACES)
+        for name, place in self.world.places.items():
+            settings = self.world.settings.get(f"instance:{name}", {})
+            assert configuration.instances[name] == world.instance(name, place, settings)
+
+
+def _name(dice: Random) -> str:
+    return dice.choice(sorted(world.PLACES))
