@@ -75,7 +75,7 @@ def test_quick_loop_holds_and_leaves_nothing_behind(environment, place):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["holds"]
-    assert len(told["promises"]) == 9
+    assert len(told["promises"]) == 12
     assert told["data"]["bytes"] > told["data"]["shared_buffers_bytes"]
     assert told["facts"]["storage"] is None
     assert told["first_advice"]["settings"] == {}
@@ -84,10 +84,28 @@ def test_quick_loop_holds_and_leaves_nothing_behind(environment, place):
     assert told["measurement"]["order"] == "ABBA"
     assert [found["origin"].split(" ")[0] for found in told["drift"]["found"]] == ["persisted"]
     assert told["revert"]["different"] == []
+    tell_of_two(told["governance"])
     assert told["audit"]["faults"] == 0
     assert told["audit"]["faults_when_tampered"] > 0
+    assert told["audit"]["signed_through"] == told["audit"]["seq"] - 1
+    assert [(row["who"], row["did"]) for row in told["audit"]["story"]][:5] == [
+        ("lin", "gate.refused"),
+        ("lin", "change.proposed"),
+        ("lin", "gate.refused"),
+        ("mara", "change.approved"),
+        ("lin", "change.spent"),
+    ]
     assert wait_until_gone(environment) == []
     assert list(place.iterdir()) == []
+
+
+def tell_of_two(told: dict[str, object]) -> None:
+    """The locked parameter did not move before the second person's approval, and did on it."""
+    assert "durability: 1 of approver" in str(told["refused_without_approval"])
+    assert "nobody approves their own change" in str(told["refused_to_author"])
+    assert told["approved_by"] == ["mara"]
+    assert told["state"] == "spent"
+    assert told["runs"] == "off"
 
 
 @pytest.mark.parametrize(
@@ -155,15 +173,28 @@ def test_kept_store_tells_the_story_afterwards(environment, place):
     places, audit = told["places"], told["audit"]
     assert wait_until_gone(environment) == []
     with Setpoint.open(places["store"]) as setpoint:
-        assert len(setpoint.history()) == 4
+        assert len(setpoint.history()) == 6
         assert setpoint.verify_audit().is_intact
     head = f"{audit['seq']}:{audit['hash']}"
-    for words in ("history", "show HEAD", "settings demo --origin", f"audit verify --head {head}"):
+    change = told["governance"]["change"]
+    for words in (
+        "history",
+        "show HEAD",
+        "settings demo --origin",
+        f"change show {change}",
+        "audit log --subject demo --action change.",
+        f"audit verify --head {head}",
+    ):
         command = [*PROGRAM[:-1], "--store", places["store"], *words.split()]
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
         assert answer.stdout
         assert words in done.stderr
+    token = Path(places["folder"]) / "lin.token"
+    assert token.stat().st_mode & 0o077 == 0
+    assert token.read_text(encoding="ascii").strip() not in done.stdout + done.stderr
+    with Setpoint.open(places["store"], token=token.read_text(encoding="ascii").strip()) as setpoint:
+        assert setpoint.governance.whoami().name == "lin"
     assert Path(places["audit export"]).read_text(encoding="utf-8").count("\n") > 10
     assert [path.name for path in place.iterdir()] == [Path(places["folder"]).name]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.policy.cases import (
     ALONE,
     AT,
+    CLASSES,
     INSTANCE,
     LIN,
     MOVES,
@@ -365,6 +366,19 @@ def test_separation_of_duties():
     assert judge(given, safe_off(kind="edit", author="lin")).outcome is Outcome.ALLOW
 
 
+def test_separation_of_all_policies_is_taken_together():
+    given_ = PolicySet.of(
+        {
+            "a": policy("a", separation=(Separation(id="s", author_may_apply=False),)),
+            "b": policy("b", separation=(Separation(id="s", approver_may_apply=False),)),
+        }
+    )
+    together = given_.separation("db", INSTANCE)
+    assert (together.author_may_apply, together.approver_may_apply) == (False, False)
+    free = PolicySet.of({}).separation("db", INSTANCE)
+    assert (free.author_may_apply, free.approver_may_apply) == (True, True)
+
+
 def test_the_shortest_bound_on_overrides_counts_and_one_without_an_end_is_refused():
     given = [
         policy("a", overrides=(Override(id="o", max_seconds=3600),)),
@@ -526,6 +540,38 @@ def test_a_further_policy_never_makes_the_outcome_milder(policies, more, moves, 
         asked = {(need.key, need.quorum) for need in many.needs}
         told = {(need.key, need.quorum) for need in few.needs if need.rules and _is_set(need)}
         assert told <= asked
+
+
+@given(st.lists(POLICIES, max_size=4).map(_set), MOVES)
+def test_locks_and_approvals_come_to_what_they_say(policies, moves):
+    bare = [msgspec.structs.replace(each, limits=(), budgets=()) for each in policies]
+    expected = [_word_of(each, moved) for each in bare for moved in moves]
+    assert judge(bare, intent(*moves)).outcome == max(expected, default=Outcome.ALLOW)
+
+
+def _word_of(one: Policy, moved) -> Outcome:
+    """What one policy says of one move, written on its own from what the documentation says."""
+    if not one.scope.fits("db", INSTANCE):
+        return Outcome.ALLOW
+    classes = set(CLASSES.get(moved.parameter, (ParameterClass.PERFORMANCE,)))
+    covering = [
+        lock
+        for lock in one.locks
+        if lock.scope.fits("db", INSTANCE)
+        and (moved.parameter in [name.lower() for name in lock.parameters] or classes & set(lock.classes))
+    ]
+    is_free, said = False, Outcome.ALLOW
+    for lock in covering:
+        is_right = lock.value is not None and lock.value == moved.after
+        if lock.may_restore and moved.is_restoring and (lock.value is None or is_right):
+            is_free = True
+        elif lock.outcome is Outcome.REFUSE:
+            said = max(said, Outcome.ASK if is_right else Outcome.REFUSE)
+        else:
+            said = max(said, lock.outcome)
+    if classes & one.approvals.keys() and not is_free:
+        said = max(said, Outcome.ASK)
+    return said
 
 
 def _is_set(need) -> bool:

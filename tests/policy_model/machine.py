@@ -9,23 +9,31 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from tests.policy_model import documents, law, world
-from tests.policy_model.actions import Deeds, some_grants, some_policy
-from tests.policy_model.law import ALL, Person
-from tests.policy_model.world import CHOICES, PRODUCTION, STAGING, Made
+from tests.policy_model.applies import Applies
+from tests.policy_model.deeds import some_grants, some_policy
+from tests.policy_model.law import ALL, Person, Policy, Proposal
+from tests.policy_model.world import CHOICES, PRODUCTION, STAGING, Made, Seat
 
 from setpoint.config.fleet_document import write_fleet
-from setpoint.config.revision import Revision
-from setpoint.errors import ConflictError, InputError, NotPermittedError, RefusedError, SetpointError
+from setpoint.errors import NotPermittedError, RefusedError, SetpointError
 from setpoint.policy.approval import Change
 
 DICE = st.integers(0, 2**24)
 """One number decides all of a step; so little is drawn that a run may be long."""
 
 
-class Governed(Deeds):
+class Governed(Applies):
     """One fleet under changing policies, for as many steps as are asked for."""
+
+    @initialize(n=DICE)
+    def begin_with_policies(self, n: int) -> None:
+        """Two policy owners put the first policies in force."""
+        dice = self.begin(n)
+        pam, pip = self.world.seats[1:3]
+        for name in ("one", "two")[: dice.choice((1, 2, 2))]:
+            self.agree_on_policy(dice, pam, pip, name, some_policy(dice, name, None, self.world.now))
 
     # Time, and what is desired
 
@@ -86,9 +94,10 @@ class Governed(Deeds):
 
     @rule(n=DICE)
     def meddle(self, n: int) -> None:
-        """Change an instance behind our back."""
         dice = self.begin(n)
-        name = _name(dice)
+        self.move_behind_our_back(dice, _name(dice))
+
+    def move_behind_our_back(self, dice: Random, name: str) -> None:
         parameter = dice.choice(sorted(self.world.ours[name]) or sorted(CHOICES))
         self.stage.servers[name].set_by_hand(parameter, dice.choice((*CHOICES[parameter], None)))
         self.servers[name] = self.stage.state(name)
@@ -115,9 +124,10 @@ class Governed(Deeds):
     @rule(n=DICE)
     def end_a_change(self, n: int) -> None:
         dice = self.begin(n)
-        if not self.world.proposals or dice.random() < 0.5:
-            return
-        proposal = dice.choice(self.world.proposals[-6:])
+        if self.world.proposals and dice.random() < 0.5:
+            self.end_proposal(dice, dice.choice(self.world.proposals[-6:]))
+
+    def end_proposal(self, dice: Random, proposal: Proposal) -> None:
         seat, is_rejecting = self.seat(dice), dice.random() < 0.5
         front = self.stage.front(seat).governance
         end = front.reject if is_rejecting else front.withdraw
@@ -130,6 +140,67 @@ class Governed(Deeds):
         self.count(f"change {proposal.state}")
 
     # Applies
+
+    @rule(n=DICE)
+    def see_a_change_through(self, n: int) -> None:
+        self.from_edit_to_apply(self.begin(n))
+
+    @rule(n=DICE)
+    def see_another_change_through(self, n: int) -> None:
+        self.from_edit_to_apply(self.begin(n))
+
+    def from_edit_to_apply(self, dice: Random) -> None:
+        """Everything as it should be, but for what comes between now and then."""
+        name = _name(dice)
+        self.edit_settings(dice, f"instance:{name}")
+        made = self.make_plan(dice, name)
+        if made is None or made.plan.is_empty:
+            return
+        self.propose(dice, made)
+        proposal = self.world.proposal_for(made.plan.hash)
+        if proposal is not None:
+            self.gather_voices(dice, proposal)
+            self.disturb(dice, name, proposal)
+        for _ in range(dice.choice((1, 1, 2))):
+            self.apply_plan(dice, made, self.one_who_may(dice, "apply", name))
+
+    def gather_voices(self, dice: Random, proposal: Proposal) -> None:
+        for _ in range(6):
+            if self.missing(self.needs_now(proposal), proposal):
+                self.vote(dice, proposal)
+
+    def disturb(self, dice: Random, name: str, proposal: Proposal) -> None:
+        """Let something happen between the last approval and the apply, or nothing."""
+        what = dice.choice(
+            ("", "", "", "", "time", "time", "people", "people", "edit", "meddle", "end", "policy")
+        )
+        if what == "time":
+            self.world.clock.at += timedelta(minutes=dice.choice((10, 60, 119, 120, 121, 480, 1439, 1440)))
+        elif what == "people":
+            self.change_somebody(dice)
+        elif what == "edit":
+            self.edit_settings(dice)
+        elif what == "meddle":
+            self.move_behind_our_back(dice, name)
+        elif what == "end":
+            self.end_proposal(dice, proposal)
+        elif what == "policy":
+            self.loosen(dice)
+
+    def loosen(self, dice: Random) -> None:
+        """Two policy owners take something out of a policy in force."""
+        if not self.world.policies:
+            return
+        name = dice.choice(sorted(self.world.policies))
+        pam, pip = self.world.seats[1:3]
+        self.agree_on_policy(dice, pam, pip, name, documents.looser(dice, self.world.policies[name]))
+
+    def agree_on_policy(self, dice: Random, one: Seat, other: Seat, name: str, new: Policy | None) -> None:
+        proposal = self.propose_policy(dice, one, name, new)
+        if proposal is not None:
+            self.vote_by(other, proposal)
+            if not self.missing(law.governance_needs("policy", self.world.policies), proposal):
+                self.carry_out_proposal(proposal, one)
 
     @rule(n=DICE)
     def apply(self, n: int) -> None:
@@ -171,7 +242,34 @@ class Governed(Deeds):
     @rule(n=DICE)
     def undo(self, n: int) -> None:
         dice = self.begin(n)
-        name = dice.choice(sorted(self.can_undo) or sorted(world.PLACES))
+        self.take_back(dice, dice.choice(sorted(self.can_undo) or sorted(world.PLACES)))
+
+    @rule(n=DICE)
+    def see_an_undo_through(self, n: int) -> None:
+        dice = self.begin(n)
+        if not self.can_undo:
+            return
+        name = dice.choice(sorted(self.can_undo))
+        proposal = self.propose_way_back(dice, name)
+        if proposal is not None:
+            self.gather_voices(dice, proposal)
+            self.disturb(dice, name, proposal)
+        self.take_back(dice, name)
+
+    @rule(n=DICE)
+    def put_right_what_was_moved(self, n: int) -> None:
+        """What was moved behind our back goes back, by a new plan."""
+        dice = self.begin(n)
+        names = [name for name, ours in self.world.ours.items() if ours]
+        if not names:
+            return
+        name = dice.choice(names)
+        self.move_behind_our_back(dice, name)
+        made = self.make_plan(dice, name)
+        if made is not None:
+            self.apply_plan(dice, made, self.one_who_may(dice, "apply", name))
+
+    def take_back(self, dice: Random, name: str) -> None:
         seat, may_restart = self.one_who_may(dice, "apply", name), dice.random() < 0.5
         before = self.stage.state(name)
         done = self.attempt(lambda: self.stage.front(seat).undo(name, may_restart=may_restart))
@@ -188,18 +286,20 @@ class Governed(Deeds):
     @rule(n=DICE)
     def propose_an_undo(self, n: int) -> None:
         dice = self.begin(n)
-        name = dice.choice(sorted(self.can_undo) or sorted(world.PLACES))
+        self.propose_way_back(dice, dice.choice(sorted(self.can_undo) or sorted(world.PLACES)))
+
+    def propose_way_back(self, dice: Random, name: str) -> Proposal | None:
         seat = self.one_who_may(dice, "propose", name)
         change = self.attempt(lambda: self.stage.front(seat).governance.propose_undo(name, reason="back"))
         self.world.seen.pop(name, None)
         if isinstance(change, SetpointError):
             self.count(f"undo not proposed: {type(change).__name__}")
-            return
+            return None
         assert self.may(self.grants_in(seat, "proposed an undo"), "propose", name)
         self.world.seen[name] = self.stage.state(name)
         plan = self.stage.front(seat).find_plan(change.digest)
         self.world.plans.append(Made(plan, self.world.ground(name), self.stage.state(name)))
-        self.open_proposal(change, seat, lambda: self.world.ground(name))
+        return self.open_proposal(change, seat, lambda: self.world.ground(name))
 
     # Policy
 
@@ -207,22 +307,10 @@ class Governed(Deeds):
     def change_policy(self, n: int) -> None:
         dice = self.begin(n)
         name = dice.choice(("one", "two", "three"))
-        seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "policy"))
         new = some_policy(dice, name, self.world.policies.get(name), self.world.now)
-        front, text = self.stage.front(seat).governance, documents.write(new) if new is not None else ""
-        if new is None:
-            done = self.attempt(lambda: front.remove_policy(name, reason="no more"))
-        else:
-            done = self.attempt(lambda: front.put_policy(name, text, reason="a rule"))
-        if isinstance(done, SetpointError):
-            if isinstance(done, NotPermittedError):
-                grants = self.world.enter(seat)
-                assert grants is None or not law.may_everywhere(grants, "policy"), done
-            return
-        assert law.may_everywhere(self.grants_in(seat, "changed policy"), "policy")
-        assert not isinstance(done, Revision), "a policy in force that nobody approved"
-        proposal = self.open_proposal(done, seat, lambda: tuple(sorted(self.world.texts.items())))
-        self.payloads[proposal.id] = lambda: self.put_policy(name, new, text)
+        if dice.random() < 0.6:
+            seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "policy"))
+            self.propose_policy(dice, seat, name, new)
 
     @rule(n=DICE)
     def change_policy_around_the_gate(self, n: int) -> None:
@@ -262,24 +350,7 @@ class Governed(Deeds):
             return
         proposal = dice.choice(pool[-4:])
         seat = self.seat(dice, lambda grants: law.may_somewhere(grants, "propose"))
-        missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
-        done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
-        if isinstance(done, SetpointError):
-            grants = self.world.enter(seat)
-            is_excused = grants is None or not law.may_somewhere(grants, "propose")
-            is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
-            assert missing or is_excused or is_late or proposal.is_ground_moved, (
-                f"refused for nothing: {done}"
-            )
-            self.count(f"{proposal.kind} not carried out")
-            return
-        assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
-        assert not missing, f"{proposal} was carried out without {missing}"
-        if proposal.id in self.grounds:
-            assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
-        proposal.state = "spent"
-        self.reconfigure(self.payloads[proposal.id])
-        self.count(f"{proposal.kind} carried out")
+        self.carry_out_proposal(proposal, seat)
 
     @rule(n=DICE)
     def ask_for_a_waiver(self, n: int) -> None:
@@ -315,6 +386,10 @@ class Governed(Deeds):
     @rule(n=DICE)
     def change_people(self, n: int) -> None:
         dice = self.begin(n)
+        if dice.random() < 0.5:
+            self.change_somebody(dice)
+
+    def change_somebody(self, dice: Random) -> None:
         known = [each for each in self.world.people.values() if each.name != "root"]
         voters = sorted({voice.by for each in self.world.proposals[-4:] for voice in each.voices})
         if dice.random() < 0.2:

@@ -60,6 +60,10 @@ CHOICES = {
 }
 
 
+Server = tuple[dict[str, str], dict[str, str]]
+"""What a server has persisted and what it runs with."""
+
+
 class Clock:
     """A clock moved by hand."""
 
@@ -95,7 +99,7 @@ class Made:
 
     plan: Any
     ground: Any
-    server: tuple[dict[str, str], dict[str, str]]
+    server: Server
 
     @property
     def name(self) -> str:
@@ -184,7 +188,7 @@ class Stage:
     def front(self, seat: Seat) -> Setpoint:
         return Setpoint(self.acting(seat))
 
-    def state(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    def state(self, name: str) -> Server:
         return self.servers[name].persisted, self.servers[name].running
 
 

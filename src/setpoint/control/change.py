@@ -91,7 +91,8 @@ def plan(context: Context, name: str) -> Planned:
     )
     budget, over_budget = _weigh(made, desired, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
-    keep_plan(context, made)
+    principal = gate.authenticate(context, Right.OBSERVE, name)
+    keep_plan(context, made, principal.name)
     verdict = admission.judge_plan(
         context, made, observation, catalog, gate.authenticate(context, Right.OBSERVE)
     )
@@ -140,7 +141,7 @@ def apply(
         return admission.admit_apply(context, made, seen, live, is_emergency=bool(emergency))
 
     with context.connected(made.instance, instance, permit) as driver:
-        application = make_application(context, driver, made, logbook, restart)
+        application = make_application(context, driver, made, permit, logbook, restart)
         why = Reasons(accepted_risk=accept_risk, emergency=emergency)
         verified = carry_out(context, application, logbook, admit, let_go=let_go, why=why)
     watch_over(
@@ -148,6 +149,7 @@ def apply(
         made,
         before,
         verified,
+        permit=permit,
         end=lambda: _take_back(context, made.instance, permit, may_restart=may_restart, is_ended=True),
     )
     return verified
@@ -166,9 +168,9 @@ def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verif
 
 def plan_way_back(context: Context, name: str) -> Plan:
     """Plan what `undo` would do to an instance now; the plan is kept, so that it can be approved."""
-    gate.require(context, Right.PROPOSE, name)
+    permit = gate.require(context, Right.PROPOSE, name)
     observation, catalog = observe(context, name)
-    return way_back(context, name, observation, catalog).plan
+    return way_back(context, name, observation, catalog, actor=permit.actor).plan
 
 
 def _take_back(
@@ -177,9 +179,9 @@ def _take_back(
     """Take back the last apply; policy is asked unless it never came to its end or a guardrail ends it."""
     instance = context.head()[1].instance(name)
     with context.connected(name, instance, permit) as driver:
-        driver.lock(context.holder)
+        driver.lock(context.holder(permit.actor))
         observation, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
-        back = way_back(context, name, observation, catalog)
+        back = way_back(context, name, observation, catalog, actor=permit.actor)
 
         def admit(seen: Observation, live: Catalog) -> Permit:
             # What never came to its end goes back to what stood before it: nothing that was not there.
@@ -189,7 +191,7 @@ def _take_back(
         admit(observation, catalog)
         restart = restarter(back.plan, instance) if may_restart else None
         logbook = Logbook(context, back.plan, is_undo=True)
-        application = make_application(context, driver, back.plan, logbook, restart)
+        application = make_application(context, driver, back.plan, permit, logbook, restart)
         return back.plan, carry_out(context, application, logbook, admit, let_go=back.plan.released)
 
 

@@ -74,7 +74,6 @@ class Context:
         finally:
             driver.close()
 
-    @property
-    def holder(self) -> str:
+    def holder(self, actor: str) -> str:
         """Say who is at work, for others who want the same instance."""
-        return f"{self.actor} (process {os.getpid()} on {socket.gethostname()})"
+        return f"{actor} (process {os.getpid()} on {socket.gethostname()})"

@@ -75,6 +75,7 @@ def make_application(
     context: Context,
     driver: Driver,
     made: Plan,
+    permit: Permit,
     logbook: Logbook,
     restart: Callable[[], None] | None,
 ) -> Application:
@@ -85,7 +86,7 @@ def make_application(
         plan=made,
         journal=logbook,
         now=context.now,
-        holder=context.holder,
+        holder=context.holder(permit.actor),
         restart=restart,
     )
 

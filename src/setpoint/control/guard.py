@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
+    from setpoint.control.permit import Permit
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
     from setpoint.policy.guardrail import GuardrailAnswer
@@ -33,6 +34,7 @@ def watch_over(
     before: tuple[Observation, Observation] | None,
     verified: Verified,
     *,
+    permit: Permit,
     end: Callable[[], object],
 ) -> None:
     """Watch an instance after an apply; raise `GuardrailError` when one breaks and the change is ended.
@@ -54,11 +56,11 @@ def watch_over(
         for key, rule in open_ones.items():
             last[key] = judge_guardrail(rule, before, (start, seen))
             if last[key].holds is False:
-                _end(context, made, key, last[key], end)
+                _end(context, made, permit, key, last[key], end)
     detail: dict[str, Any] = {key: each.explanation for key, each in last.items() if each.holds is None}
     action = "guardrail.unknown" if detail or not last else "guardrail.held"
     rows = {"plan": made.hash, "watched": sorted(guardrails), "seconds": waited, **detail}
-    context.store.audit.append(context.actor, action, made.instance, rows, context.now())
+    context.store.audit.append(permit.actor, action, made.instance, rows, context.now())
 
 
 def _guardrails(context: Context, made: Plan, verified: Verified) -> dict[str, Guardrail]:
@@ -77,9 +79,16 @@ def _look(context: Context, name: str) -> Observation | None:
         return None
 
 
-def _end(context: Context, made: Plan, key: str, answer: GuardrailAnswer, end: Callable[[], object]) -> None:
+def _end(
+    context: Context,
+    made: Plan,
+    permit: Permit,
+    key: str,
+    answer: GuardrailAnswer,
+    end: Callable[[], object],
+) -> None:
     detail = {"plan": made.hash, "guardrail": key, "because": answer.explanation}
-    context.store.audit.append(context.actor, "guardrail.broken", made.instance, detail, context.now())
+    context.store.audit.append(permit.actor, "guardrail.broken", made.instance, detail, context.now())
     try:
         end()
     except SetpointError as fault:

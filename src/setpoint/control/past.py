@@ -64,18 +64,16 @@ def find_made(context: Context, digest: str) -> Plan:
     return made
 
 
-def keep_plan(context: Context, made: Plan) -> None:
+def keep_plan(context: Context, made: Plan, actor: str) -> None:
     """Keep a plan by its hash, so that whoever comes after a dead process can read what it was doing."""
     try:
         context.store.plans.get(made.hash)
     except NotFoundError:
         body = msgspec.json.encode(made)
         with context.store.transaction():
-            context.store.plans.put(
-                made.hash, made.instance, made.revision, body, context.actor, context.now()
-            )
+            context.store.plans.put(made.hash, made.instance, made.revision, body, actor, context.now())
             detail = {"plan": made.hash, "revision": made.revision, "steps": len(made.steps)}
-            context.store.audit.append(context.actor, _MADE, made.instance, detail, context.now())
+            context.store.audit.append(actor, _MADE, made.instance, detail, context.now())
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,9 @@ class WayBack:
     is_cut_short: bool
 
 
-def way_back(context: Context, name: str, observation: Observation, catalog: Catalog) -> WayBack:
+def way_back(
+    context: Context, name: str, observation: Observation, catalog: Catalog, *, actor: str
+) -> WayBack:
     """Plan what takes the last apply back, and what it finished; the plan is kept.
 
     Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed it since.
@@ -107,7 +107,7 @@ def way_back(context: Context, name: str, observation: Observation, catalog: Cat
         revision=head.id if head is not None else "",
         ours_before=written_before(context, older),
     )
-    keep_plan(context, back)
+    keep_plan(context, back, actor)
     # An undo that was cut short was let through when it began.
     is_cut_short = is_undo(taken[0]) or all(record.outcome != "applied" for record in taken)
     return WayBack(back, is_cut_short)

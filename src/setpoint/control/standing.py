@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.config.configuration import Configuration
 from setpoint.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from setpoint.config.configuration import Configuration
     from setpoint.control.context import Context
 
 
@@ -22,10 +22,8 @@ def is_base_current(context: Context, base: str, parts: Iterable[str]) -> bool:
     head, now = context.head()
     if (head.id if head is not None else "") == base:
         return True
-    if not base:
-        return False
     try:
-        then = context.store.revisions.load(context.store.revisions.get(base))
+        then = context.store.revisions.load(context.store.revisions.get(base)) if base else Configuration()
     except NotFoundError:
         return False
     if then.policies != now.policies:

@@ -6,9 +6,10 @@ shared by all catalogs in which its names have the same types.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from setpoint.config.budget import BudgetVerdict, judge_base, typed_values
 from setpoint.config.formula import Formula, compile_formula
 from setpoint.config.formula_syntax import SyntaxFault, parse
 from setpoint.config.variables import FACTS, Type, Variable, fact_values, to_base, type_of
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 _MOST_COMPILED = 8192
 
-_formulas: dict[tuple[str, str, tuple[Type | None, ...]], Formula | InputErrors] = {}
+_formulas: dict[tuple[str, str, tuple[str, ...]], Formula | InputErrors] = {}
+"""By engine, formula and the words of its names' types: enums are dear to hash."""
 _types: dict[tuple[str, str, str | None], Type | None] = {}
 
 
@@ -44,6 +46,14 @@ def parameters_in(must: str) -> tuple[str, ...]:
     return tuple(sorted(names_in(must) - FACTS.keys()))
 
 
+@lru_cache(maxsize=_MOST_COMPILED)
+def _sorted_names(must: str) -> tuple[str, ...]:
+    return tuple(sorted(names_in(must)))
+
+
+_FACT_TYPES: Mapping[str, str] = {name: fact.type.value for name, fact in FACTS.items()}
+
+
 class Ground:
     """The facts of an instance, and the texts that it has or would have, by listed name.
 
@@ -54,46 +64,58 @@ class Ground:
         self.subject = subject
         self.texts = texts
         self.values: dict[str, Primitive | None] = fact_values(subject.facts)
-        self._typed: dict[str, Type | None] = {name: fact.type for name, fact in FACTS.items()}
+        self._types = dict(_FACT_TYPES)
         self._lacking: set[str] = set()
 
     def lacking(self, must: str) -> tuple[str, ...]:
         """Look up what a formula names; answer what this version of the engine does not have."""
         for name in parameters_in(must):
-            if name not in self._typed and name not in self._lacking:
+            if name not in self._types and name not in self._lacking:
                 self._look_up(name)
-        return tuple(name for name in parameters_in(must) if name in self._lacking)
+        return tuple(name for name in parameters_in(must) if name in self._lacking) if self._lacking else ()
 
     def formula(self, must: str) -> Formula:
         """Compile a formula whose names were looked up; raise `InputErrors` where it does not fit them."""
-        types = {name: self._typed[name] for name in sorted(names_in(must))}
-        key = (self.subject.catalog.engine, must, tuple(types.values()))
+        types = self._types
+        key = (self.subject.catalog.engine, must, tuple([types[name] for name in _sorted_names(must)]))
         found = _formulas.get(key)
         if found is None:
             if len(_formulas) >= _MOST_COMPILED:
                 _formulas.clear()
-            found = _formulas[key] = self._compile(must, types)
+            found = _formulas[key] = self._compile(must)
         if isinstance(found, InputErrors):
             raise found
         return found
 
-    def _compile(self, must: str, types: Mapping[str, Type | None]) -> Formula | InputErrors:
+    def _compile(self, must: str) -> Formula | InputErrors:
         scope = {
-            name: FACTS.get(name) or Variable(name, type_)
-            for name, type_ in types.items()
-            if type_ is not None
+            name: FACTS.get(name) or Variable(name, Type(self._types[name]))
+            for name in names_in(must)
+            if self._types[name]
         }
         try:
             return compile_formula(must, scope, self.subject.catalog.grammar.units, expects=Type.BOOL)
         except InputErrors as fault:
             return fault
 
+    @cached_property
+    def budget(self) -> BudgetVerdict:
+        """What the memory claims come to; a claim's parameter without a text counts with its default."""
+        claims, texts = self.subject.claims, self.texts
+        given = {name: texts[name] for name in claims.parameters if texts.get(name) is not None}
+        typed = typed_values(given, self.subject.catalog)
+        base = claims.base_values(typed, self.subject.facts)
+        # What was given and cannot be read is not known, and no default.
+        base.update(dict.fromkeys(given.keys() - typed.keys()))
+        return judge_base(claims, base)
+
     def _look_up(self, name: str) -> None:
         parameter = self.subject.catalog.find(name)
         if parameter is None:
             self._lacking.add(name)
             return
-        self._typed[name] = _type_of(parameter, self.subject)
+        type_ = _type_of(parameter, self.subject)
+        self._types[name] = type_.value if type_ is not None else ""
         self.values[name] = self._value(parameter)
 
     def _value(self, parameter: Parameter) -> Primitive | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from setpoint.config.budget import BudgetVerdict, judge_base, typed_values
 from setpoint.config.formula import Answer, Input
 from setpoint.config.formula_code import NUMERIC, UnknownInput
 from setpoint.config.formula_syntax import SyntaxFault
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from setpoint.config.budget import BudgetVerdict
     from setpoint.config.configuration import SettingText
     from setpoint.config.formula_code import Code, Values
     from setpoint.policy.intent import Subject
@@ -122,13 +122,7 @@ def judge_budget(rule: MemoryBudget, subject: Subject, texts: Mapping[str, Setti
 
 def judge_budget_on(rule: MemoryBudget, ground: Ground) -> LimitAnswer:
     """Judge a memory budget on a ground that others are judged on too."""
-    subject, texts = ground.subject, ground.texts
-    claims, catalog = subject.claims, subject.catalog
-    given = {name: texts[name] for name in claims.parameters if texts.get(name) is not None}
-    typed = typed_values(given, catalog)
-    base = claims.base_values(typed, subject.facts)
-    base.update(dict.fromkeys(given.keys() - typed.keys()))
-    verdict = judge_base(claims, base)
+    verdict = ground.budget
     if verdict.total is None or verdict.available is None or verdict.ram is None:
         unknown = verdict.unknown[0]
         return _unknown("the memory budget", f"{unknown} is not known", unknown)
@@ -136,7 +130,7 @@ def judge_budget_on(rule: MemoryBudget, ground: Ground) -> LimitAnswer:
     holds = total <= most
     return LimitAnswer(
         holds,
-        tell=lambda: _weighed(rule, verdict, most, subject),
+        tell=lambda: _weighed(rule, verdict, most, ground.subject),
         measure=lambda: () if holds else ((True, float(total - most)),),
     )
 

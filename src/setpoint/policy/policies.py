@@ -116,11 +116,16 @@ class ScopedRules:
             known = self._known[key] = self._find(folded, shipped, self._index(subject))
         return known
 
-    def limits_on(self, parameters: Iterable[str], subject: Subject) -> tuple[Named[Limit], ...]:
-        """Answer the limits whose formula names one of the parameters."""
+    def limits_on(
+        self, parameters: Iterable[str], subject: Subject
+    ) -> tuple[tuple[Named[Limit], tuple[str, ...]], ...]:
+        """Answer the limits whose formula names some of the parameters, with those it names."""
         fold, index = subject.catalog.grammar.fold_name, self._index(subject)
-        found = {limit.name: limit for name in parameters for limit in index.limits.get(fold(name), ())}
-        return tuple(found[name] for name in sorted(found))
+        found: dict[str, tuple[Named[Limit], list[str]]] = {}
+        for name in parameters:
+            for limit in index.limits.get(fold(name), ()):
+                found.setdefault(limit.name, (limit, []))[1].append(name)
+        return tuple((found[name][0], tuple(found[name][1])) for name in sorted(found))
 
     @property
     def separation(self) -> Separation:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
-from setpoint.policy.ground import Ground, parameters_in
+from setpoint.policy.ground import Ground
 from setpoint.policy.limits import LimitAnswer, judge_budget_on, judge_limit_on, waiver_of
 from setpoint.policy.verdict import Outcome, Verdict, make_verdict
 from setpoint.policy.window import is_frozen, is_open, next_opening
@@ -143,12 +143,11 @@ class _Case:
 
     def _on_limits(self) -> Iterator[Word]:
         intent, subject = self.intent, self.intent.subject
-        for limit in self.rules.limits_on([move.parameter for move in intent.moves], subject):
+        for limit, moved in self.rules.limits_on(self._spoken, subject):
             rule = limit.rule
             if not rule.roles or has_role(intent.by, subject, rule.roles):
-                moved = self._moved_of(parameters_in(rule.must))
                 yield from self._on_limit(limit, moved, partial(judge_limit_on, rule))
-        moved = self._moved_of(subject.claims.parameters) if self.rules.budgets else ()
+        moved = self._spenders if self.rules.budgets else ()
         for budget in self.rules.budgets if moved else ():
             yield from self._on_limit(budget, moved, partial(judge_budget_on, budget.rule))
 
@@ -191,14 +190,12 @@ class _Case:
             texts[parameter.name if parameter is not None else move.parameter] = move.after
         return Ground(self.intent.subject, texts)
 
-    @cached_property
-    def _by_folded_name(self) -> dict[str, str]:
-        return {self.intent.subject.catalog.grammar.fold_name(name): name for name in self._spoken}
-
-    def _moved_of(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Answer which moved parameters, as the intent names them, are among some names."""
-        fold, moved = self.intent.subject.catalog.grammar.fold_name, self._by_folded_name
-        return tuple(moved[folded] for folded in map(fold, names) if folded in moved)
+    @property
+    def _spenders(self) -> tuple[str, ...]:
+        """The moved parameters that memory depends on."""
+        fold = self.intent.subject.catalog.grammar.fold_name
+        claimed = {fold(name) for name in self.intent.subject.claims.parameters}
+        return tuple(name for name in self._spoken if fold(name) in claimed)
 
     # Time
 

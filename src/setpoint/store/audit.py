@@ -227,5 +227,7 @@ def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:
         columns["at"] = type_coerce(audit.c.at, Text)
     query = select(*columns.values()).where(audit.c.seq > after_seq).order_by(audit.c.seq)
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as found:
-        for seq, at, *texts in found:
+        row: Any
+        for row in found:
+            seq, at, *texts = row
             yield link_texts(seq, at if is_text else time_text(at), *texts)

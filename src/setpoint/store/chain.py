@@ -138,7 +138,7 @@ def link(columns: Mapping[str, Any]) -> Link:
     return link_texts(*(columns[name] for name in LINK_COLUMNS))
 
 
-def link_texts(  # noqa: PLR0913 - a row has that many columns, and a dictionary each is what costs most
+def link_texts(
     seq: int, at: str, actor: str, action: str, subject: str, detail: str, previous: str, digest: str
 ) -> Link:
     """Make a link of a row's texts."""

@@ -41,7 +41,7 @@ def log(frame: Frame, *, limit: int, subject: str, action: str) -> Answer:
             each.actor,
             each.action,
             each.subject,
-            ", ".join(f"{name}={_short(value)}" for name, value in each.detail.items()),
+            ", ".join(f"{name}={_short(value)}" for name, value in each.detail.items() if name != "record"),
         )
         for each in rows
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from setpoint.faces.cli.page import escape
@@ -62,38 +63,52 @@ def report_csv(report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEAD)
-    known: dict[str, str] = {}
+    cells = _Cells()
     severities = {each.id: each.severity for each in report.profile.controls}
-    for instance in sorted(report.instances, key=lambda each: each.name):
-        for result in sorted(instance.results, key=lambda each: each.control):
-            rows = _rows(instance, result, severities[result.control])
-            writer.writerows([_cell(cell, known) for cell in row] for row in rows)
+    for instance in sorted(report.instances, key=_by_name):
+        head, tail = _instance_cells(instance, cells)
+        for result in sorted(instance.results, key=_by_control):
+            start = (*head, cells[result.control], severities[result.control])
+            end = (cells[" ".join(result.waivers)], *tail)
+            for each in _lines(instance, result):
+                writer.writerow((*start, *[cells[cell] for cell in each], *end))
     return text.getvalue()
 
 
-def _rows(instance: InstanceReport, result: Result, severity: str) -> Iterator[tuple[str, ...]]:
+class _Cells(dict[str, str]):
+    """Texts as cells that a spreadsheet takes for texts; they come again and again, so they are kept."""
+
+    def __missing__(self, text: str) -> str:
+        safe = escape(text)
+        is_active = safe.lstrip()[:1] in _ACTIVE and bool(safe.strip())
+        self[text] = cell = f"'{safe}" if is_active else safe
+        return cell
+
+
+_by_name = attrgetter("name")
+_by_control = attrgetter("control")
+_by_parameter = attrgetter("parameter")
+
+
+def _instance_cells(instance: InstanceReport, cells: _Cells) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Answer the cells that begin and end every line of an instance."""
     seen = "" if instance.observed_at is None else instance.observed_at.isoformat()
     age = "" if instance.age_seconds is None else f"{instance.age_seconds:.0f}"
     head = (instance.name, instance.group, instance.environment, instance.engine, instance.version)
-    tail = (" ".join(result.waivers), seen, age)
-    control = (result.control, severity)
+    return tuple(cells[each] for each in head), (seen, age)
+
+
+def _lines(instance: InstanceReport, result: Result) -> Iterator[tuple[str, ...]]:
+    """Answer status, parameter, running text, origin and explanation, for each parameter or the whole."""
+    whole = result.status.value
     if not result.exhibits:
-        yield (*head, *control, result.status.value, "", "", "", result.explanation, *tail)
-    for each in sorted(result.exhibits, key=lambda exhibit: exhibit.parameter):
+        yield whole, "", "", "", result.explanation
+    for each in sorted(result.exhibits, key=_by_parameter):
         # A stale result is unknown as a whole, whatever its parameters were when they were seen.
-        status = result.status if instance.is_stale or each.status is None else each.status
-        told = result.explanation if instance.is_stale else each.note or result.explanation
-        yield (*head, *control, status.value, each.parameter, each.text or "", each.origin, told, *tail)
-
-
-def _cell(text: str, known: dict[str, str]) -> str:
-    """Write a text so that a spreadsheet takes it for one; texts come again and again, so they are kept."""
-    found = known.get(text)
-    if found is None:
-        safe = escape(text)
-        is_active = safe.lstrip()[:1] in _ACTIVE and bool(safe.strip())
-        found = known[text] = f"'{safe}" if is_active else safe
-    return found
+        is_own = each.status is not None and not instance.is_stale
+        status = each.status.value if is_own and each.status else whole
+        told = each.note if is_own and each.note else result.explanation
+        yield status, each.parameter, each.text or "", each.origin, told
 
 
 def _instance(instance: InstanceReport) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Act 9: a change that takes two: policy asks for approval, the author's own does not count, another's does."""
+"""Act 9: a change that takes two: policy asks for an approval, and the author's own does not count."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from setpoint.errors import RefusedError
 from setpoint.faces.demo.changing import promise_verified, tell_plan
 from setpoint.faces.demo.stage import AUTHOR, INSTANCE
 from setpoint.faces.demo.wording import count
+from setpoint.integrations.keys import write_new
 from setpoint.policy.person import Grant, Person, Role
 from setpoint.policy.starters import starter_text
 
@@ -31,11 +32,12 @@ _LASTS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """The store as each of two people sees it, and where the story of their change begins."""
+    """The store as each of two people sees it, the row their story begins after, and the change it is of."""
 
     lin: Setpoint
     mara: Setpoint
     began_after: int
+    change: str = ""
 
 
 def govern(stage: Stage) -> House:
@@ -71,7 +73,7 @@ def govern(stage: Stage) -> House:
         "state": spent.state,
         "runs": _running(stage),
     }
-    return house
+    return replace(house, change=change.id)
 
 
 def _put_policy(stage: Stage) -> None:
@@ -80,8 +82,9 @@ def _put_policy(stage: Stage) -> None:
     reason = "what could lose data takes a second person"
     revision = stage.setpoint.governance.put_policy(POLICY, text, reason=reason)
     narrator.say(
-        f"So far {AUTHOR} is who opened the store, and may do everything. The policy {POLICY}, which comes with "
-        f"Setpoint, is put in force as revision {revision.id[:12]}: {reason}. The rule of it that will speak:"
+        f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy {POLICY} that "
+        f"comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. The rule that will "
+        "speak:"
     )
     for line in _rule_lines(text):
         narrator.show(line)
@@ -110,7 +113,10 @@ def _open_house(stage: Stage) -> House:
     mara = _person(APPROVER, "Mara, data protection", Role.APPROVER, Role.POLICY_OWNER)
     people.put(mara, reason="the second pair of eyes")
     second = people.issue_token(APPROVER, lasts=_LASTS, reason="to approve with")
-    narrator.say("Two people are made known. From the first one on every change asks for a token:")
+    narrator.say(
+        "Two people are made known, and from the first one on every change asks for a token. In a house each "
+        "keeps their own; here one program plays both."
+    )
     rows = [
         (
             person.name,
@@ -120,6 +126,9 @@ def _open_house(stage: Stage) -> House:
         for person, issued in ((lin, first), (mara, second))
     ]
     narrator.table(("who", "may act as", "token good from"), rows)
+    if stage.options.is_kept:
+        for person, issued in ((lin, first), (mara, second)):
+            write_new(stage.token_file(person.name), f"{issued.text}\n".encode())
     return House(lin=as_lin, mara=stage.enter(second.text), began_after=began_after)
 
 

@@ -118,15 +118,14 @@ def audit(stage: Stage, house: House) -> tuple[Path, str]:
     narrator.say("The change that took two, as the audit log has it:")
     story = _story(house)
     narrator.table(("row", "who", "did", "detail"), story, "r")
-    anchors = stage.folder / "anchors.jsonl"
-    is_anchored = _anchor(house, anchors)
-    noted = [anchors.read_text(encoding="ascii")] if is_anchored else None
+    is_anchored = _anchor(house, stage.anchors)
+    noted = [stage.anchors.read_text(encoding="ascii")] if is_anchored else None
     proof = setpoint.verify_audit(anchors=noted)
     signed = f"signed through row {proof.signed_through}" if not proof.unchecked else proof.unchecked
+    found = proof.fault_count + len(proof.other_faults)
     stage.report.promise(
-        f"audit chain recomputed: {proof.rows} rows, {proof.revisions} revisions, {proof.records} records and "
-        f"{count(proof.plans or 0, 'plan')}, {count(proof.fault_count + len(proof.other_faults), 'fault')}; "
-        f"{signed}; it ends in {proof.hash[:12]}",
+        f"audit chain recomputed: {proof.rows} rows, {proof.revisions} revisions, {proof.records} records "
+        f"and {proof.plans} plans, {count(found, 'fault')}; {signed}; it ends in {proof.hash[:12]}",
         holds=proof.is_intact and bool(story) and (proof.signed_through > 0 or not is_anchored),
     )
     export = stage.folder / "audit.jsonl"
@@ -135,7 +134,7 @@ def audit(stage: Stage, house: House) -> tuple[Path, str]:
     faults = _forge(stage, lines, proof)
     stage.report.sections["audit"] = {
         "rows": proof.rows,
-        "faults": proof.fault_count + len(proof.other_faults),
+        "faults": found,
         "seq": proof.seq,
         "hash": proof.hash,
         "signed_through": proof.signed_through,

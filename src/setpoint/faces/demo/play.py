@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.faces.demo import changing, governing, keeping, measurement, opening
-from setpoint.faces.demo.stage import INSTANCE, open_stage
+from setpoint.faces.demo.stage import AUTHOR, INSTANCE, open_stage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,18 +47,18 @@ def play(options: Options, narrator: Narrator) -> Report:
             house = governing.govern(stage)
             export, head = keeping.audit(stage, house)
             report = stage.report
-            _tell_places(stage, export, head)
+            _tell_places(stage, export, head, house.change)
         report.sections["seconds"] = narrator.elapsed_s
         _tell_end(report, narrator)
     return report
 
 
 def _greeting(options: Options) -> str:
-    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 35
+    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 38
     return f"Setpoint's whole loop on a private PostgreSQL, ten acts, about {seconds / 60:.1f} minutes."
 
 
-def _tell_places(stage: Stage, export: Path, head: str) -> None:
+def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
     narrator, options = stage.narrator, stage.options
     narrator.heading("Where everything lies, and what to try next")
     places = {
@@ -67,6 +67,7 @@ def _tell_places(stage: Stage, export: Path, head: str) -> None:
         "server's data": stage.server.data_dir,
         "server's log": stage.server.log_path,
         "audit export": export,
+        "its anchor": stage.anchors,
     }
     narrator.table(("what", "where"), [(name, str(place)) for name, place in places.items()])
     stage.report.sections["places"] = {name: str(place) for name, place in places.items()}
@@ -78,9 +79,13 @@ def _tell_places(stage: Stage, export: Path, head: str) -> None:
             "history",
             "show HEAD",
             f"settings {INSTANCE} --origin",
+            f"change show {change}",
+            f"audit log --subject {INSTANCE} --action change.",
             f"audit verify --head {head}",
         ):
             narrator.show(f"setpoint --store {store} {command}")
+        narrator.say(f"Who wants to change something says who they are, as {AUTHOR} here:")
+        narrator.show(f"SETPOINT_TOKEN=$(cat {stage.token_file(AUTHOR)}) setpoint --store {store} whoami")
     else:
         narrator.say("All of it is removed now. To keep it and look around:")
         narrator.show("setpoint demo --keep")

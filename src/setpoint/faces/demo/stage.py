@@ -70,7 +70,7 @@ QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5)
 class Stage:
     """Everything the acts play with.
 
-    `server` is running; `tools` are the builds its clients come from. What `exits` holds is closed at the end.
+    `server` is running; `tools` are the builds its clients come from. `exits` is closed at the end.
     """
 
     options: Options
@@ -101,6 +101,15 @@ class Stage:
     def ask(self, server: PrivatePostgres | None = None) -> Ask:
         """Answer a way to run plain SQL as somebody who knows nothing of Setpoint."""
         return ask_with_psql(self.tools, (server or self.server).client_variables)
+
+    @property
+    def anchors(self) -> Path:
+        """The file that the audit log's head is anchored in; it would lie elsewhere in life."""
+        return self.folder / "anchors.jsonl"
+
+    def token_file(self, name: str) -> Path:
+        """Answer where somebody's token lies, when the folder is to be kept."""
+        return self.folder / f"{name}.token"
 
     def enter(self, token: str) -> Setpoint:
         """Open the store as whoever the token is for."""

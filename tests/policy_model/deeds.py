@@ -22,11 +22,12 @@ from tests.policy_model.law import (
     Voice,
     meaning,
 )
-from tests.policy_model.world import CHOICES, Made, Seat, Stage
+from tests.policy_model.world import CHOICES, Made, Seat, Server, Stage
 
 from setpoint.config.fleet_document import write_fleet
+from setpoint.config.revision import Revision
 from setpoint.engines.plan import StepKind
-from setpoint.errors import ApplyError, NotPermittedError, RefusedError, SetpointError, StalePlanError
+from setpoint.errors import ConflictError, InputError, NotPermittedError, SetpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from setpoint.config.configuration import Configuration, Instance
     from setpoint.engines.plan import Plan
     from setpoint.policy.approval import Change
-
-Server = tuple[dict[str, str], dict[str, str]]
 
 
 class Deeds(RuleBasedStateMachine):
@@ -175,7 +174,7 @@ class Deeds(RuleBasedStateMachine):
             lambda: front.propose(made.plan.hash, reason="because", is_emergency=is_emergency)
         )
         if isinstance(done, SetpointError):
-            self.count(f"not proposed: {_gist(done)}")
+            self.count(f"not proposed: {gist(done)}")
             return
         assert self.may(self.grants_in(seat, "proposed"), "propose", made.name)
         self.open_proposal(done, seat, lambda: self.world.ground(made.name)).is_emergency = is_emergency
@@ -210,15 +209,18 @@ class Deeds(RuleBasedStateMachine):
         self.count(f"{change.kind} proposed")
         return proposal
 
-    def vote(self, dice: Random) -> None:
-        opened = [each for each in self.world.proposals if each.is_open(self.world.now)]
-        pool = opened if opened and dice.random() < 0.93 else self.world.proposals
-        if not pool:
-            return
-        proposal = dice.choice(pool[-4:])
+    def vote(self, dice: Random, proposal: Proposal | None = None) -> None:
+        if proposal is None:
+            opened = [each for each in self.world.proposals if each.is_open(self.world.now)]
+            pool = opened if opened and dice.random() < 0.93 else self.world.proposals
+            if not pool:
+                return
+            proposal = dice.choice(pool[-4:])
         able = [seat for seat in self.world.seats if self.is_useful(seat, proposal)]
         seat = dice.choice(able) if able and dice.random() < 0.75 else self.seat(dice)
-        must_count = seat in able
+        self.vote_by(seat, proposal, must_count=seat in able)
+
+    def vote_by(self, seat: Seat, proposal: Proposal, *, must_count: bool = False) -> None:
         done = self.attempt(lambda: self.stage.front(seat).governance.approve(proposal.id, reason="fine"))
         if isinstance(done, SetpointError):
             assert not must_count or proposal.is_ground_moved, f"{seat} may approve {proposal}: {done}"
@@ -269,8 +271,6 @@ class Deeds(RuleBasedStateMachine):
     def missing(self, needs: Iterable[Need], proposal: Proposal | None) -> list[Need]:
         return [need for need in needs if not law.is_met(need, proposal, self.world.electorate)]
 
-    # Applies
-
     def answer(
         self,
         made: Made,
@@ -309,130 +309,45 @@ class Deeds(RuleBasedStateMachine):
             restores = may_restore and was_moved and is_ours
             yield Move(name, running[name], step.text, restores)
 
-    def apply_plan(self, dice: Random, made: Made, seat: Seat, *, is_emergency: bool = False) -> None:
-        if made.plan.is_empty:
-            return
-        name, before = made.name, self.stage.state(made.name)
-        may_restart, is_cut = dice.random() < 0.6, dice.random() < 0.06
+    # Policy
 
-        def before_step(number: int, _: object) -> None:
-            if is_cut and number == len(made.plan.steps) - 1:
-                raise RefusedError("enough")
-
-        done = self.attempt(
-            lambda: self.stage.front(seat).apply(
-                made.plan,
-                may_restart=may_restart,
-                emergency="it burns" if is_emergency else "",
-                before_step=before_step,
-            )
-        )
-        if isinstance(done, ApplyError):
-            assert is_cut, done
-            self.check_let_through(made, seat, before, is_emergency=is_emergency)
-            self.spend(made)
-            self.count("apply cut short")
-        elif isinstance(done, SetpointError):
-            self.agree_with_refusal(done, made, seat, before, is_emergency=is_emergency)
-            if self.world.proposal_for(made.plan.hash) is not None and isinstance(done, StalePlanError):
-                self.count("approved, but stale")
+    def propose_policy(self, dice: Random, seat: Seat, name: str, new: Policy | None) -> Proposal | None:
+        front, text = self.stage.front(seat).governance, documents.write(new) if new is not None else ""
+        if new is None:
+            done = self.attempt(lambda: front.remove_policy(name, reason="no more"))
         else:
-            self.check_let_through(made, seat, before, is_emergency=is_emergency)
-            self.settle(made, before, may_restart=may_restart)
-            self.can_undo.add(name)
+            done = self.attempt(lambda: front.put_policy(name, text, reason="a rule"))
+        if isinstance(done, SetpointError):
+            if isinstance(done, NotPermittedError):
+                grants = self.world.enter(seat)
+                assert grants is None or not law.may_everywhere(grants, "policy"), done
+            return None
+        assert law.may_everywhere(self.grants_in(seat, "changed policy"), "policy")
+        assert not isinstance(done, Revision), "a policy in force that nobody approved"
+        proposal = self.open_proposal(done, seat, lambda: tuple(sorted(self.world.texts.items())))
+        self.payloads[proposal.id] = lambda: self.put_policy(name, new, text)
+        return proposal
 
-    def check_let_through(
-        self, made: Made, seat: Seat, before: Server, *, is_emergency: bool = False, what: str = "apply"
-    ) -> None:
-        """What reached an instance must have been allowed to, at that moment."""
-        grants = self.grants_in(seat, what)
-        assert self.may(grants, "apply", made.name), f"{seat.person} may not apply to {made.name}"
-        assert not is_emergency or self.may(grants, "break glass", made.name)
-        assert made.ground == self.world.ground(made.name), "what the plan rests on has changed"
-        assert made.server == before, "the server has changed"
-        proposal = self.world.proposal_for(made.plan.hash)
-        answer = self.answer(made, before, grants, seat.person, proposal, is_emergency, may_restore=True)
-        assert not answer.refusals, f"{what} against {answer.refusals}"
-        missing = self.missing(answer.needs, proposal)
-        assert not missing, f"{what} of {made.plan.expected} without {missing}; {proposal}"
-        strict = self.answer(made, before, grants, seat.person, proposal, False, may_restore=False)
-        kind = "with approvals" if answer.needs else "freely"
-        self.count(f"{what} {kind}")
-        if answer.needs and any(need.quorum.count > 1 or need.quorum.owner for need in answer.needs):
-            self.count(f"{what} with more than one approval")
-        if is_emergency and (answer.needs, answer.refusals) != (strict.needs, strict.refusals):
-            self.count(f"{what} thanks to an emergency right")
-        elif strict.needs - answer.needs:
-            self.count(f"{what} that put something back")
-        elif not answer.needs and self.policies_over(made.name):
-            self.count(f"{what} freely under policy")
-
-    def settle(self, made: Made, before: Server, *, may_restart: bool) -> None:
-        """Take over what a plan did, and make sure that it did that alone."""
-        plan, name = made.plan, made.name
-        persisted, running = dict(before[0]), dict(before[1])
-        ours = self.world.ours[name]
-        for step in plan.steps:
-            if step.kind is StepKind.RELOAD or (step.kind is StepKind.RESTART and may_restart):
-                for parameter in running:
-                    if step.kind is StepKind.RESTART or parameter not in RESTARTED:
-                        running[parameter] = persisted.get(parameter, self.defaults[parameter])
-            elif step.parameter and step.text is None:
-                persisted.pop(step.parameter, None)
-            elif step.parameter:
-                assert isinstance(step.text, str)
-                persisted[step.parameter] = step.text
-            if step.parameter and (step.text is None or step.parameter in plan.released):
-                ours.pop(step.parameter, None)
-            elif step.parameter and isinstance(step.text, str):
-                ours[step.parameter] = step.text
-        now = self.stage.state(name)
-        assert now[0] == persisted, f"{name}: {now[0]} is not {persisted}"
-        for parameter in CHOICES:
-            assert meaning(parameter, now[1][parameter]) == meaning(parameter, running[parameter])
-        self.servers[name] = self.world.seen[name] = now
-        self.spend(made)
-
-    def spend(self, made: Made) -> None:
-        proposal = self.world.proposal_for(made.plan.hash)
-        if proposal is not None:
-            proposal.state = "spent"
-
-    def agree_with_refusal(
-        self, fault: SetpointError, made: Made, seat: Seat, before: Server, *, is_emergency: bool
-    ) -> None:
-        """Where the product says no, the model must see why; `seen` is what the product goes by at first."""
-        self.count(f"apply refused: {_gist(fault)}")
-        grants, proposal = self.world.enter(seat), self.world.proposal_for(made.plan.hash)
-        if isinstance(fault, NotPermittedError):
-            self.agree_not_permitted(fault, seat, "apply", made.name, is_emergency=is_emergency)
+    def carry_out_proposal(self, proposal: Proposal, seat: Seat) -> None:
+        """Do what an approved change of policy or a waiver says."""
+        missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
+        done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
+        if isinstance(done, SetpointError):
+            grants = self.world.enter(seat)
+            is_excused = grants is None or not law.may_somewhere(grants, "propose")
+            is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
+            assert missing or is_excused or is_late or proposal.is_ground_moved, (
+                f"refused for nothing: {done}"
+            )
+            self.count(f"{proposal.kind} not carried out")
             return
-        is_stale = made.ground != self.world.ground(made.name) or made.server != before
-        if isinstance(fault, StalePlanError):
-            assert is_stale, f"stale for nothing: {fault}"
-            return
-        assert type(fault) is RefusedError, repr(fault)
-        if is_stale or self.world.seen.get(made.name) != before:
-            return
-        assert grants is not None
-        answers = [
-            self.answer(made, before, grants, seat.person, proposal, is_emergency, restores)
-            for restores in (True, False)
-        ]
-        if "policy refuses it" in fault.what:
-            assert any(answer.refusals for answer in answers), f"refused for nothing: {fault}"
-            return
-        lacks = any(self.missing(answer.needs, proposal) for answer in answers)
-        assert lacks, f"nothing is missing: {fault}; {proposal}; {answers[0].needs}"
-
-    def agree_not_permitted(
-        self, fault: SetpointError, seat: Seat, right: str, name: str, *, is_emergency: bool = False
-    ) -> None:
-        grants = self.world.enter(seat)
-        is_right = grants is None or not self.may(grants, right, name)
-        if is_emergency and grants is not None:
-            is_right = is_right or not self.may(grants, "break glass", name)
-        assert is_right, f"{seat} may {right} on {name}: {fault}"
+        assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
+        assert not missing, f"{proposal} was carried out without {missing}"
+        if proposal.id in self.grounds:
+            assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
+        proposal.state = "spent"
+        self.reconfigure(self.payloads[proposal.id])
+        self.count(f"{proposal.kind} carried out")
 
 
 def some_grants(dice: Random) -> Grants:
@@ -446,7 +361,7 @@ def some_policy(dice: Random, name: str, old: Policy | None, at: Any) -> Policy 
     return fresh if old is None else dice.choice((None, documents.looser(dice, old), fresh))
 
 
-def _gist(fault: SetpointError) -> str:
+def gist(fault: SetpointError) -> str:
     for words in ("policy refuses it", "lacks approvals", "needs approvals", "needs no approval", "the same"):
         if words in fault.what:
             return words

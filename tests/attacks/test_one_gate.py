@@ -1,0 +1,433 @@
+"""One gate: no face reaches the store around policy, and nothing that writes can be had without a right."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.attacks.scene import PART, POLICY, SHOP, Attacked
+
+from setpoint import Setpoint
+from setpoint.config.configuration import Group, Instance, TemplateUse
+from setpoint.control.context import Context
+from setpoint.engines.port import Driver
+from setpoint.errors import NotPermittedError
+from setpoint.faces.governance import Governance
+from setpoint.faces.people import People
+from setpoint.policy.person import Grant, Person, Role
+from setpoint.policy.selector import ALL
+from setpoint.store import Store
+from setpoint.store.audit import Audit
+from setpoint.store.database import Database
+from setpoint.store.registers import Register
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+WHY = {"reason": "to see whether it works"}
+FREE = Instance(engine="simulated", target="memory:free", environment="lab")
+
+
+class Prize:
+    """What there is to be changed when the attempts begin."""
+
+    def __init__(self, town: Attacked) -> None:
+        self.town = town
+        pg = Instance(engine="postgresql", target="host=nowhere", environment="lab")
+        town.olaf.add_instance("pg", pg, **WHY)
+        self.policy = town.pola.governance.remove_policy("safety", **WHY)
+        town.paul.governance.approve(self.policy.id)
+        self.lent = town.mara.governance.people.delegate("olaf", lasts=timedelta(days=3), **WHY)
+        self.token = town.founder.governance.people.tokens("olaf")[0]
+        waiver = town.olaf.governance.add_waiver(
+            owner="olaf", scope=ALL, parameter="durable", ends_at=town.clock() + timedelta(days=9), **WHY
+        )
+        town.mara.governance.approve(waiver.id)
+        self.waiver = msgspec.json.decode(waiver.payload)["id"]
+        town.olaf.governance.carry_out(waiver.id)
+        self.shop = town.olaf.configuration().instance(SHOP)
+        town.olaf.apply(town.wish(sort_memory="8MB"))
+        self.change = town.propose(town.wish(durable="off"))
+        self.made = town.olaf.find_plan(self.change.digest)
+
+
+Attempt = Callable[[Any, Prize], object]
+
+SETPOINT: dict[str, Attempt] = {
+    "add_instance": lambda s, p: s.add_instance("free", FREE, **WHY),
+    "change_instance": lambda s, p: s.change_instance("lab", FREE, **WHY),
+    "remove_instance": lambda s, p: s.remove_instance("lab", **WHY),
+    "put_group": lambda s, p: s.put_group("mine", Group(engine="simulated"), **WHY),
+    "change_settings": lambda s, p: s.change_settings(PART, {"sort_memory": "9MB"}, **WHY),
+    "assign_template": lambda s, p: s.assign_template("pg", TemplateUse(name="oltp", version=1), **WHY),
+    "import_fleet": lambda s, p: s.import_fleet("setpoint: 1\n", "f.yaml", **WHY),
+    "revert": lambda s, p: s.revert("HEAD~1", **WHY),
+    "observe": lambda s, p: s.observe(SHOP),
+    "drift": lambda s, p: s.drift(SHOP),
+    "advise": lambda s, p: s.advise(SHOP),
+    "plan": lambda s, p: s.plan(SHOP),
+    "apply": lambda s, p: s.apply(p.made),
+    "undo": lambda s, p: s.undo(SHOP),
+}
+SETPOINT_READS: dict[str, Attempt] = {
+    "configuration": lambda s, p: s.configuration(),
+    "revision": lambda s, p: s.revision("HEAD"),
+    "export_fleet": lambda s, p: s.export_fleet(),
+    "history": lambda s, p: s.history(),
+    "diff": lambda s, p: s.diff("HEAD", "HEAD~1"),
+    "edits_of": lambda s, p: s.edits_of(s.revision("HEAD")),
+    "edits_since": lambda s, p: s.edits_since(s.configuration("HEAD~1")),
+    "blame": lambda s, p: s.blame(PART),
+    "setter": lambda s, p: s.setter(PART, "target"),
+    "view": lambda s, p: s.view(),
+    "effective": lambda s, p: s.effective(SHOP),
+    "desired": lambda s, p: s.desired(SHOP),
+    "last_seen": lambda s, p: s.last_seen(SHOP),
+    "drift_of_snapshots": lambda s, p: s.drift_of_snapshots(),
+    "choose_template": lambda s, p: None,  # nor has it any to choose from
+    "fill_template": lambda s, p: None,  # the simulated engine has no templates
+    "find_plan": lambda s, p: s.find_plan(p.made.hash),
+    "is_left_open": lambda s, p: s.is_left_open(SHOP),
+    "audit_rows": lambda s, p: s.audit_rows(),
+    "verify_audit": lambda s, p: s.verify_audit(),
+    "audit_lines": lambda s, p: list(s.audit_lines()),
+    "now": lambda s, p: s.now(),
+    "governance": lambda s, p: s.governance,
+    "actor": lambda s, p: s.actor,
+    "where": lambda s, p: s.where,
+    "create": lambda s, p: None,  # makes or opens a store and changes nothing in one that is there
+    "open": lambda s, p: None,
+    "close": lambda s, p: None,
+}
+GOVERNANCE: dict[str, Attempt] = {
+    "put_policy": lambda g, p: g.put_policy("mine", "policy: mine\n", **WHY),
+    "remove_policy": lambda g, p: g.remove_policy("safety", **WHY),
+    "propose": lambda g, p: g.propose(p.made.hash, **WHY),
+    "propose_undo": lambda g, p: g.propose_undo(SHOP, **WHY),
+    "propose_document": lambda g, p: g.propose_document("setpoint: 1\n", "f.yaml", **WHY),
+    "propose_revert": lambda g, p: g.propose_revert("HEAD~1", **WHY),
+    "approve": lambda g, p: g.approve(p.change.id),
+    "reject": lambda g, p: g.reject(p.change.id, **WHY),
+    "withdraw": lambda g, p: g.withdraw(p.change.id, **WHY),
+    "carry_out": lambda g, p: g.carry_out(p.policy.id),
+    "add_waiver": lambda g, p: g.add_waiver(
+        owner="olaf", scope=ALL, parameter="durable", ends_at=p.town.clock() + timedelta(days=5), **WHY
+    ),
+    "end_waiver": lambda g, p: g.end_waiver(p.waiver, **WHY),
+    "compliance": lambda g, p: g.compliance(is_recorded=True),
+}
+GOVERNANCE_READS: dict[str, Attempt] = {
+    "whoami": lambda g, p: None,  # says who one is or that one is nobody
+    "verdict": lambda g, p: None,  # is for somebody: asks who first, writes nothing
+    "is_governed": lambda g, p: g.is_governed,
+    "people": lambda g, p: g.people,
+    "policies": lambda g, p: g.policies(),
+    "policy_text": lambda g, p: g.policy_text("safety"),
+    "locks": lambda g, p: g.locks(SHOP),
+    "limits": lambda g, p: g.limits(SHOP),
+    "change": lambda g, p: g.change(p.change.id),
+    "changes": lambda g, p: g.changes(),
+    "waivers": lambda g, p: g.waivers(),
+    "waiver": lambda g, p: g.waiver(p.waiver),
+    "waivers_ending_soon": lambda g, p: g.waivers_ending_soon(),
+    "incidents": lambda g, p: g.incidents(),
+}
+MANY = timedelta(days=9)
+PEOPLE: dict[str, Attempt] = {
+    "put_first": lambda o, p: o.put_first(_administrator("me"), lasts=MANY, **WHY),
+    "put": lambda o, p: o.put(_administrator("me"), **WHY),
+    "remove": lambda o, p: o.remove("mara", **WHY),
+    "issue_token": lambda o, p: o.issue_token("mara", lasts=MANY, **WHY),
+    "revoke_token": lambda o, p: o.revoke_token(p.token.id, **WHY),
+    "delegate": lambda o, p: o.delegate("vic", lasts=MANY, **WHY),
+    "end_delegation": lambda o, p: o.end_delegation(p.lent.id, **WHY),
+    "anchor": lambda o, p: o.anchor(str(Path(p.town.founder.where).with_name("elsewhere"))),
+}
+PEOPLE_READS: dict[str, Attempt] = {
+    "account": lambda o, p: o.account,
+    "all": lambda o, p: o.all(),
+    "get": lambda o, p: o.get("mara"),
+    "tokens": lambda o, p: o.tokens(),
+    "delegations": lambda o, p: o.delegations(),
+    "keys": lambda o, p: o.keys(),
+}
+OWNERS = {
+    Setpoint: (SETPOINT, SETPOINT_READS, lambda front: front),
+    Governance: (GOVERNANCE, GOVERNANCE_READS, lambda front: front.governance),
+    People: (PEOPLE, PEOPLE_READS, lambda front: front.governance.people),
+}
+FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance"}
+"""What leaves something behind and is looking all the same."""
+
+
+def _administrator(name: str) -> Person:
+    return Person(name=name, grants=(Grant(role=Role.ADMINISTRATOR),))
+
+
+@pytest.mark.parametrize("owner", OWNERS, ids=lambda owner: owner.__name__)
+def test_every_public_method_is_known_here_as_one_that_writes_or_one_that_reads(owner):
+    """A new method has to be added to one of the tables above, and then it is attacked or watched."""
+    writes, reads, _ = OWNERS[owner]
+    public = {name for name in vars(owner) if not name.startswith("_")}
+    assert public == writes.keys() | reads.keys()
+    assert not writes.keys() & reads.keys()
+
+
+@pytest.mark.parametrize("owner", OWNERS, ids=lambda owner: owner.__name__)
+def test_nobody_writes_without_a_right(town, owner):
+    """Without a token, with what is none, with one that was taken back, and with somebody's without rights."""
+    prize = Prize(town)
+    attempts, _, reach = OWNERS[owner]
+    gone = town.token("otto")
+    town.remove("otto")
+    strangers = {"": "no token was given", "sp_x": "is no token", gone: "revoked"}
+    strangers[town.add(Person(name="zoe"))] = "zoe may not|the voice is"
+    for name, attempt in attempts.items():
+        for token, match in strangers.items():
+            before = town.state()
+            with town.refused(match, NotPermittedError) as caught:
+                attempt(reach(town.front(token)), prize)
+            assert [row.action for row in caught.rows] == ["gate.refused"], name
+            assert town.state() == before, name
+
+
+@pytest.mark.parametrize("owner", OWNERS, ids=lambda owner: owner.__name__)
+def test_a_viewer_only_looks(town, owner):
+    prize = Prize(town)
+    attempts, _, reach = OWNERS[owner]
+    for name, attempt in attempts.items():
+        if name not in FOR_VIEWERS:
+            before = town.state()
+            with town.refused("vic may not|the voice is", NotPermittedError):
+                attempt(reach(town.vic), prize)
+            assert town.state() == before, name
+
+
+@pytest.mark.parametrize("owner", OWNERS, ids=lambda owner: owner.__name__)
+def test_what_is_said_to_read_writes_nothing(town, owner):
+    prize = Prize(town)
+    _, reads, reach = OWNERS[owner]
+    for name, read in reads.items():
+        before = len(town.rows()), town.context.head()[0], town.look("SELECT count(*) FROM record")
+        read(reach(town.front("")), prize)
+        after = len(town.rows()), town.context.head()[0], town.look("SELECT count(*) FROM record")
+        assert after == before, name
+
+
+def test_rows_name_who_was_authenticated_whatever_a_process_calls_itself(town):
+    """SETPOINT_ACTOR, or the library's `actor`, is a name for a store of one user and nobody's proof."""
+    made, _ = town.approved(durable="off")
+    town.olaf.apply(made)
+    with pytest.raises(NotPermittedError):
+        town.vic.undo(SHOP)
+    actors = {(row.actor, row.action) for row in town.rows() if row.actor == "somebody"}
+    assert not actors
+
+
+# What can be reached by public names alone.
+
+FORBIDDEN = (Context, Store, Database, Register, Audit, Driver)
+
+
+def test_no_store_is_within_reach(town):
+    """Walk every public attribute of everything a face answers; nothing that can write is among it."""
+    prize = Prize(town)
+    front = town.olaf
+    answers: list[Any] = [front, front.governance, front.governance.people, front.plan(SHOP)]
+    for _, reads, reach in OWNERS.values():
+        answers += [read(reach(front), prize) for read in reads.values()]
+    seen: set[int] = set()
+    for answer in answers:
+        for path, value in walk(answer, type(answer).__name__, seen):
+            assert not isinstance(value, FORBIDDEN[:-1]), f"{path} is a {type(value).__name__}"
+            is_driver = hasattr(value, "run") and hasattr(value, "reconnect")
+            assert not is_driver, f"{path} is a driver"
+
+
+def walk(value: Any, path: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Any]]:
+    plain = (str, bytes, int, float, types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType)
+    if value is None or isinstance(value, plain) or id(value) in seen or depth > 12:
+        return
+    seen.add(id(value))
+    yield path, value
+    if isinstance(value, dict):
+        for key, each in list(value.items())[:50]:
+            yield from walk(each, f"{path}[{key!r:.30}]", seen, depth + 1)
+        return
+    if isinstance(value, (tuple, list, set, frozenset)):
+        for number, each in enumerate(list(value)[:50]):
+            yield from walk(each, f"{path}[{number}]", seen, depth + 1)
+        return
+    if isinstance(value, types.MethodType):
+        return  # its object was walked, and its arguments are what it is handed
+    for name in dir(value):
+        if not name.startswith("_"):
+            try:
+                each = getattr(value, name)
+            except Exception:  # noqa: BLE001, S112 - a property that does not answer shows nothing
+                continue
+            yield from walk(each, f"{path}.{name}", seen, depth + 1)
+
+
+def test_no_public_method_hands_a_callback_more_than_plain_data(town):
+    """`before_step` is called in the middle of an apply: it is told a number and a step, and nothing else."""
+    made = town.wish(sort_memory="8MB")
+    told: list[tuple[Any, ...]] = []
+    town.olaf.apply(made, before_step=lambda *given: told.append(given))
+    for number, step in told:
+        assert type(number) is int
+        assert not [path for path, value in walk(step, "step", set()) if isinstance(value, FORBIDDEN[:-1])]
+
+
+# What the sources say.
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted((SOURCE / "setpoint").rglob("*.py")):
+        name = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_only_the_gate_and_admission_make_permits():
+    makers = {
+        name
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Permit"
+    }
+    assert makers == {"setpoint.control.gate", "setpoint.control.admission"}
+
+
+def test_nobody_else_even_holds_the_word_at_run_time():
+    """Elsewhere a permit is a type that is handed on; importing it for more than its name is a way to one."""
+    holders = set()
+    for name, tree in modules():
+        guarded = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            is_import = isinstance(node, ast.ImportFrom) and node.module == "setpoint.control.permit"
+            if is_import and id(node) not in guarded:
+                holders.add(name)
+    assert holders == {"setpoint.control.gate", "setpoint.control.admission"}
+
+
+def test_principals_are_made_where_somebody_is_authenticated():
+    makers = {
+        name
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if name.startswith(("setpoint.control", "setpoint.faces"))
+        and isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "Principal"
+    }
+    assert makers == {"setpoint.control.identity", "setpoint.control.gate"}
+
+
+def test_no_face_touches_what_its_context_holds_to_write():
+    """Faces read through the context's store; the words that write stand in `control` alone."""
+    words = {"put", "append", "announce", "commit", "begin", "finish", "disown", "add_checkpoint", "transaction"}
+    for name, tree in modules():
+        if not name.startswith("setpoint.faces") or ".demo" in name:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in words:
+                assert "store" not in ast.unparse(node.func.value), f"{name}: {ast.unparse(node)}"
+
+
+# What the import contracts say, asked of a copy in which somebody tries.
+
+TRIES = {
+    "around the gate to the store": (
+        "faces/cli/shortcut.py",
+        "from setpoint.store import Store\n",
+        "Only faces.wiring picks adapters",
+    ),
+    "around the gate to the database": (
+        "faces/shortcut.py",
+        "from setpoint.store.database import Database\n",
+        "Only faces.wiring picks adapters",
+    ),
+    "with a permit of one's own": (
+        "faces/shortcut.py",
+        "from setpoint.control.permit import Permit\n",
+        "Faces are let through",
+    ),
+    "to an engine": (
+        "faces/cli/shortcut.py",
+        "from setpoint.engines.postgresql.driver import connect\n",
+        "Only faces.wiring picks adapters",
+    ),
+    "to SQL": ("faces/shortcut.py", "import sqlalchemy\n", "Database clients only"),
+    "from below": (
+        "policy/shortcut.py",
+        "from setpoint.store import Store\n",
+        "The floors",
+    ),
+}
+
+
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    if not program.exists():
+        pytest.skip("import-linter is not installed here")
+    return subprocess.run(
+        [program, "--config", "pyproject.toml", "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder / "src"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _copy(folder: Path) -> Path:
+    ignore = shutil.ignore_patterns("__pycache__", "*.json", "*.yaml")
+    shutil.copytree(SOURCE / "setpoint", folder / "src" / "setpoint", ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def test_a_face_that_tries_breaks_a_contract(tmp_path):
+    """All tries stand in one copy, each in a module of its own, so that the linter runs once."""
+    folder = _copy(tmp_path)
+    for number, (place, text, _) in enumerate(TRIES.values()):
+        file = folder / "src" / "setpoint" / place.replace("shortcut", f"shortcut_{number}")
+        file.write_text(text, encoding="utf-8")
+    told = _lint(folder)
+    assert told.returncode == 1, told.stdout + told.stderr
+    broken = [line for line in told.stdout.splitlines() if " BROKEN" in line]
+    for number, (what, (_, _, contract)) in enumerate(TRIES.items()):
+        assert any(contract in line for line in broken), (what, broken)
+        assert f"shortcut_{number}" in told.stdout, what
+
+
+def test_policies_are_not_judged_by_who_wants_to_pass():
+    """The signature of every face's method takes words and values; no verdict, permit or principal comes in."""
+    for owner in OWNERS:
+        for name, method in inspect.getmembers(owner, inspect.isfunction):
+            given = set(inspect.signature(method).parameters)
+            assert not given & {"permit", "verdict", "principal", "policies", "now", "at"}, name
+
+
+def test_an_empty_edit_by_a_viewer_leaves_nothing(town):
+    """Nothing changes, so nothing is refused; but nothing is written in the viewer's name either."""
+    before = town.context.head()[0]
+    try:
+        town.vic.import_fleet(town.olaf.export_fleet(), "f.yaml", reason="look, I was here")
+    except NotPermittedError:
+        pass
+    assert town.context.head()[0] == before
+    assert POLICY.strip() in town.olaf.governance.policy_text("safety")
