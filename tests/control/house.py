@@ -9,7 +9,7 @@ import msgspec
 
 from setpoint.control import identity, notary, people
 from setpoint.control.context import Context
-from setpoint.control.identity import Credential
+from setpoint.control.credential import Credential
 from setpoint.control.people import Issued
 from setpoint.control.permit import Permit
 from setpoint.policy.person import Grant, Person, Principal, Right, Role

@@ -15,7 +15,8 @@ from tests.control.house import House, open_house
 
 from setpoint.config.configuration import Instance
 from setpoint.control import identity, people
-from setpoint.control.identity import Claim, Credential, meet, narrowed
+from setpoint.control.credential import Claim, Credential
+from setpoint.control.identity import meet, narrowed
 from setpoint.errors import InputError, NotPermittedError, TamperedError, UnavailableError
 from setpoint.faces import wiring
 from setpoint.policy.person import Grant, Right, Role
@@ -203,7 +204,7 @@ def test_a_token_narrows_what_the_person_may_do(governed) -> None:
     assert governed.who(nowhere.text).grants == ()
 
 
-def prove_by_subject(context, credential: Credential) -> Claim:
+def prove_by_subject(store, credential: Credential, at) -> Claim:
     """Another way in: the subject that an OpenID provider vouched for, which the test plays."""
     if credential.token != "vouched":
         raise NotPermittedError("nobody vouches for this")

@@ -8,6 +8,7 @@ import pytest
 from tests.faces.test_program import LEAVES
 
 WHY = ("--because", "b")
+WHY_ONLY = [*WHY]
 WAIVER = ("--owner", "lin", "--scope", "all")
 CASES: dict[str, list[tuple[list[str], str]]] = {
     "init": [(["--store", "mysql://host/db"], "store"), (["x"], "x")],
@@ -147,6 +148,58 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["postgresql", "--target", "no conninfo"], "connection string"),
         (["simulated", "--target", "memory:h", "--describe-config", "/no/such"], "/no/such"),
     ],
+    "audit anchor": [
+        ([], "--to"),
+        (["--to", "/no/such/folder/heads"], "/no/such/folder"),
+        (["--to", "ftp://x/y"], "ftp"),
+    ],
+    "change propose": [
+        (["nobody", *WHY], "nobody"),
+        (["web"], "--because"),
+        (WHY_ONLY, "name an instance"),
+        (["web", "--revert", "HEAD", *WHY], "one of the three"),
+        (["web", "--plan", "beef", *WHY], "beef"),
+        (["--document", "/no/such", *WHY], "/no/such"),
+        (["--document", "FOLDER/broken.yaml", *WHY], "broken.yaml:4"),
+        (["--revert", "beef", *WHY], "beef"),
+        (["--revert", "HEAD", "--undo", *WHY], "--undo"),
+    ],
+    "change show": [(["c0ffee"], "c0ffee")],
+    "change list": [(["x"], "x")],
+    "change approve": [(["c0ffee"], "c0ffee"), ([], "CHANGE")],
+    "change reject": [(["c0ffee", *WHY], "c0ffee"), (["c0ffee"], "--because")],
+    "change withdraw": [(["c0ffee", *WHY], "c0ffee"), (["c0ffee"], "--because")],
+    "change apply": [(["c0ffee"], "c0ffee")],
+    "policy list": [(["x"], "x")],
+    "policy show": [(["none"], "none")],
+    "policy check": [(["/no/such"], "/no/such"), (["FOLDER/broken.yaml"], "broken.yaml:4")],
+    "policy put": [
+        (["p", "/no/such", *WHY], "/no/such"),
+        (["p", "FOLDER/policy.yaml", *WHY], "other"),
+        (["other", "FOLDER/policy.yaml", *WHY], "fsyncc"),
+        (["other", "FOLDER/policy.yaml"], "--because"),
+    ],
+    "policy remove": [(["none", *WHY], "none")],
+    "policy starter": [(["none"], "none")],
+    "lock list": [(["nobody"], "nobody")],
+    "limit list": [(["nobody"], "nobody")],
+    "limit check": [(["nobody"], "nobody")],
+    "person add": [
+        (["lin", "--role", "king", *WHY], "king"),
+        (["l\u0131n", "--role", "administrator", *WHY], "name"),
+        (["lin", "--role", "operator"], "--because"),
+        (["lin", "--role", "operator", "--on", "planet=mars", *WHY], "planet"),
+    ],
+    "person list": [(["x"], "x")],
+    "person show": [(["nobody"], "nobody")],
+    "person grant": [(["nobody", "operator", *WHY], "nobody"), (["nobody", "king", *WHY], "king")],
+    "person revoke": [(["nobody", "operator", *WHY], "nobody")],
+    "person remove": [(["nobody", *WHY], "nobody")],
+    "person delegate": [(["nobody", "--for", "long", *WHY], "long"), (WHY_ONLY, "")],
+    "token issue": [(["nobody", *WHY], "nobody"), (["nobody", "--for", "0d", *WHY], "0d")],
+    "token list": [(["nobody", "x"], "x")],
+    "token revoke": [(["beef", *WHY], "beef"), (["beef"], "--because")],
+    "whoami": [(["x"], "x")],
     "completion": [(["tcsh"], "tcsh")],
 }
 TABLE = [(command, words, named) for command, cases in CASES.items() for words, named in cases]
@@ -165,6 +218,9 @@ def folder(web) -> Path:
     (web.folder / "group.yaml").write_text("setpoint: 1\ninstances:\n  b: {engine: simulated, group: none}\n")
     text = f"setpoint: 1\ninstances:\n  web:\n    engine: simulated\n    target: {web.target('web')}\n"
     (web.folder / "value.yaml").write_text(f"{text}    settings: {{sort_memory: lots}}\n")
+    (web.folder / "policy.yaml").write_text(
+        "policy: other\nscope: {engine: [postgresql]}\nlocks: [{parameters: [fsyncc]}]\n"
+    )
     (web.folder / "latin.yaml").write_bytes(b"setpoint: 1\n# gr\xfc\xdfe\n")
     return web.folder
 

@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.faces.conftest import Cli
 
+from setpoint.faces.cli.waiver import state
+from setpoint.policy.selector import ALL
+from setpoint.policy.waiver import Waiver
+
 HERE = ("--scope", "instance=web", "--owner", "lin", "--because", "the night shift")
 
 
@@ -123,3 +127,40 @@ def test_free_text_steers_no_terminal(drifted):
         result = drifted(*verb)
         for char in ("\x1b", "\x07", "\u202e", "\r"):
             assert char not in result.stdout + result.stderr
+
+
+def test_among_people_it_is_a_change_first_and_the_end_is_1(web, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(web.folder / "configuration"))
+    monkeypatch.delenv("SETPOINT_TOKEN", raising=False)
+    roles = ("--role", "administrator", "--role", "operator")
+    web.good("person", "add", "lin", *roles, "--because", "begins")
+    web.good("person", "add", "mara", "--role", "approver", "--because", "joins")
+    mara = web.json("token", "issue", "mara", "--because", "joins")["text"]
+    words = ("waiver", "add", "--parameter", "sort_memory", *HERE, "--until", "3d")
+    asked = web(*words)
+    assert asked.exit_code == 1
+    assert "approvals are asked for first: waiver: 1 of approver or policy owner" in asked.stdout
+    (change,) = web.json("change", "list")
+    assert web.json("waiver", "list") == []
+    monkeypatch.setenv("SETPOINT_TOKEN", mara)
+    web.good("change", "approve", change["id"])
+    monkeypatch.delenv("SETPOINT_TOKEN")
+    web.good("change", "apply", change["id"])
+    (listed,) = web.json("waiver", "list")
+    assert (listed["state"], listed["change"]) == ("ends soon", change["id"])
+    assert f"approved by change  {change['id']}" in web.good("waiver", "show", listed["id"])
+
+
+def test_a_waiver_whose_time_has_not_come_or_is_over_says_so():
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    made = Waiver(
+        id="w1",
+        owner="lin",
+        reason="r",
+        scope=ALL,
+        parameter="x",
+        starts_at=at,
+        ends_at=at + timedelta(days=30),
+    )
+    states = {days: state(made, at + timedelta(days=days)) for days in (-1, 0, 16, 30)}
+    assert states == {-1: "not yet", 0: "in force", 16: "ends soon", 30: "ended"}

@@ -457,6 +457,13 @@ def test_an_emergency_with_voices_asks_for_them_instead():
     assert "e/glass" in need.rules
 
 
+def test_an_emergency_leaves_alone_what_is_allowed_anyway():
+    rule = msgspec.structs.replace(GLASS, quorum=Quorum(roles=(Role.ADMINISTRATOR,)))
+    verdict = judge([policy(windows=(NIGHT,), emergency=(rule,))], in_emergency(), at=at_hour(3))
+    assert (verdict.outcome, verdict.needs) == (Outcome.ALLOW, ())
+    assert [reason.softened_by for reason in verdict.reasons] == [""]
+
+
 def test_an_emergency_never_softens_separation_or_the_length_of_an_override():
     given = [
         policy(

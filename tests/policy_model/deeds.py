@@ -118,6 +118,8 @@ class Deeds(RuleBasedStateMachine):
             self.count("edit refused")
             return
         grants = self.grants_in(seat, "edited")
+        if not done[1]:  # nothing changed, so nobody's right was asked for
+            return
         if kind == "instance":
             assert self.may(grants, "edit", name)
         else:

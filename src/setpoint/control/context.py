@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from setpoint.config.configuration import Configuration, Instance
     from setpoint.config.revision import Revision
-    from setpoint.control.identity import Credential
+    from setpoint.control.credential import Credential
     from setpoint.control.permit import Permit
     from setpoint.engines.port import Driver, Engine
     from setpoint.store import Store

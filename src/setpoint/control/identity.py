@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from setpoint.control.credential import Claim, Credential
 from setpoint.errors import NotPermittedError
 from setpoint.integrations.keys import keys_of
 from setpoint.policy.person import Grant, Person, Principal, Role
-from setpoint.policy.selector import ALL, Selector
+from setpoint.policy.selector import Selector
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,29 +32,7 @@ _TOKEN = re.compile(r"sp_([0-9a-f]{12})_([0-9a-f]{64})")
 _NOBODY = "single user"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an authenticator found proven: an account, and how far this proof reaches.
-
-    `person` is the name of whom the proof was issued for; empty: whoever has the account among theirs.
-    `roles` and `scope` narrow what the person may do (empty: nothing is narrowed).
-    """
-
-    account: str
-    person: str = ""
-    roles: tuple[Role, ...] = ()
-    scope: Selector = ALL
-
-
-class Authenticator(Protocol):
-    """A way to prove who one is."""
-
-    def __call__(self, context: Context, credential: Credential) -> Claim:
-        """Answer what the credential proves; raise `NotPermittedError` when it proves nothing."""
-        ...
-
-
-def prove_by_token(context: Context, credential: Credential) -> Claim:
+def prove_by_token(store: Store, credential: Credential, at: datetime) -> Claim:
     """Look a token up and check its secret; only who knows the secret is told what else is wrong with it."""
     if not credential.token:
         raise _refusal(
@@ -64,24 +42,15 @@ def prove_by_token(context: Context, credential: Credential) -> Claim:
     if match is None:
         raise _refusal("what was given is no token", "a token begins with sp_ and is copied whole")
     id_, secret = match[1], match[2]
-    kept = context.store.tokens.find(id_)
-    digest = token_digest(store_keys(context.store), id_, secret)
+    kept = store.tokens.find(id_)
+    digest = token_digest(store_keys(store), id_, secret)
     if kept is None:
         raise _refusal("this store does not know the token", "look whether it is for another store")
     if not hmac.compare_digest(digest, kept.value.digest):
         raise _refusal("the token's secret is wrong", "copy the token again, whole")
-    _check_token(kept.value, credential.account, context.now())
+    _check_token(kept.value, credential.account, at)
     token = kept.value
     return Claim(token.account or f"token:{id_}", token.person, token.roles, token.scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What somebody comes in with: the account they sit at, a token, and how it is to be judged."""
-
-    account: str = ""
-    token: str = field(default="", repr=False)
-    authenticator: Authenticator = field(default=prove_by_token, repr=False)
 
 
 def is_governed(context: Context) -> bool:
@@ -100,7 +69,7 @@ def authenticate(context: Context) -> Principal:
     if not is_governed(context):
         account = credential.account
         return Principal(name=context.actor or _NOBODY, account=account, is_single_user=True)
-    claim = credential.authenticator(context, credential)
+    claim = (credential.authenticator or prove_by_token)(context.store, credential, context.now())
     person = _person(context, claim)
     is_narrowed = bool(claim.roles) or not claim.scope.is_all
     return Principal(

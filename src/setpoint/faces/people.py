@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from setpoint.control.context import Context
-    from setpoint.control.notary import KeyPlaces
+    from setpoint.control.notary import Checkpoint, KeyPlaces
     from setpoint.control.people import Issued
     from setpoint.policy.approval import Change
     from setpoint.policy.person import Delegation, Person, Role
     from setpoint.policy.selector import Selector
     from setpoint.policy.token import Token
-    from setpoint.store.chain import Checkpoint
 
 
 class People:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from setpoint.control.context import Context
-from setpoint.control.identity import Credential
+from setpoint.control.credential import Credential
 from setpoint.errors import InputError
 from setpoint.integrations.keys import configuration_folder, read_private, replace
 from setpoint.integrations.secrets import read_secret

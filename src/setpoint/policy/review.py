@@ -7,9 +7,11 @@ something in an emergency make it milder, and the reason says which of them did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from setpoint.policy.ground import Ground
 from setpoint.policy.limits import LimitAnswer, judge_budget_on, judge_limit_on, waiver_of
@@ -56,14 +58,14 @@ def _told(word: Word) -> Word:
     if word.outcome is not Outcome.ASK:
         return word
     text = f"asks for {shown(word.asks)} when applied: {word.text}"
-    return replace(word, outcome=Outcome.ALLOW, text=text, asks=())
+    return msgspec.structs.replace(word, outcome=Outcome.ALLOW, text=text, asks=())
 
 
 def _put_off(word: Word) -> Word:
     """Answer the word on a proposal: what another moment or another person changes does not refuse it."""
     if word.outcome is not Outcome.REFUSE or word.kind not in ("windows", "freezes", "nothing"):
         return word
-    return replace(word, outcome=Outcome.ALLOW, text=f"would refuse it now: {word.text}")
+    return msgspec.structs.replace(word, outcome=Outcome.ALLOW, text=f"would refuse it now: {word.text}")
 
 
 @dataclass(frozen=True)

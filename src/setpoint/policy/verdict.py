@@ -56,7 +56,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One rule's word on one parameter (empty: on the whole intent).
 
     `rule` is ``POLICY/RULE``. `softened_from` is what it would have been without a waiver or an emergency

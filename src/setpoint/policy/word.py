@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
+from setpoint.policy.classes import ParameterClass
 from setpoint.policy.policies import ONE_APPROVER, Asked
 from setpoint.policy.verdict import Need, Outcome, Quorum, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from setpoint.policy.classes import ParameterClass
     from setpoint.policy.intent import Intent, Subject
     from setpoint.policy.person import Principal, Role
     from setpoint.policy.policies import ParameterRules, ScopedRules
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 Breakable = Literal["locks", "limits", "guardrails", "windows", "freezes", "nothing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True, gc=False):
     """What a rule says of a parameter (empty: of the whole intent).
 
     `kind` is what an emergency must be allowed to break; `classes` are those of the parameters it is about.
-    `asks` are the approvals that would satisfy it, when it asks.
+    `asks` are the approvals that would satisfy it, when it asks. Untracked by the garbage collector, as there
+    are many of them for a moment and none can be part of a circle.
     """
 
     kind: Breakable
@@ -52,7 +53,9 @@ class Word:
 
     def softened(self, by: str, outcome: Outcome = Outcome.ALLOW, asks: Asked = ()) -> Word:
         """Answer it made milder, with the name of what made it so."""
-        return replace(self, outcome=outcome, asks=asks, softened_from=self.outcome, softened_by=by)
+        return msgspec.structs.replace(
+            self, outcome=outcome, asks=asks, softened_from=self.outcome, softened_by=by
+        )
 
 
 def approvals_for(parameters: Iterable[ParameterRules], fallback: str) -> Asked:

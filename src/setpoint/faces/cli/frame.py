@@ -84,13 +84,10 @@ def verb(name: str) -> Callable[[Callable[..., Answer]], Verb]:
 def because(default: str = "", *, is_required: bool = True) -> Callable[[Any], Any]:
     """Add ``--because`` and ``--ticket`` to a verb that writes."""
     note = f"  [default: {default}]" if default else ""
-    reason = click.option(
-        "--because",
-        metavar="REASON",
-        required=is_required and not default,
-        default=default,
-        help=f"Why; kept in the history and the audit log.{note}",
-    )
+    text = f"Why; kept in the history and the audit log.{note}"
+    # A default of any kind, even an empty one, would count as given.
+    given: dict[str, Any] = {"required": True} if is_required and not default else {"default": default}
+    reason = click.option("--because", metavar="REASON", help=text, **given)
     ticket = click.option(
         "--ticket", metavar="ID", default="", help="The ticket this belongs to, kept with the reason."
     )

@@ -67,7 +67,7 @@ def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
         "server's data": stage.server.data_dir,
         "server's log": stage.server.log_path,
         "audit export": export,
-        "its anchor": stage.anchors,
+        **({"its anchor": stage.anchors} if stage.anchors.exists() else {}),
     }
     narrator.table(("what", "where"), [(name, str(place)) for name, place in places.items()])
     stage.report.sections["places"] = {name: str(place) for name, place in places.items()}
