@@ -16,7 +16,7 @@ from setpoint.policy.person import Grant, Principal, Role
 from setpoint.policy.policies import PolicySet
 from setpoint.policy.rules import Emergency, Guardrail, Policy
 from setpoint.policy.selector import Selector
-from setpoint.workload.metrics import KINDS, MetricKind, level
+from setpoint.workload.metrics import KINDS, level
 
 SINCE = datetime(2026, 6, 1, tzinfo=UTC)
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -98,12 +98,6 @@ def test_every_metric_that_postgresql_tells_has_a_kind():
     from setpoint.engines.postgresql.observe.metrics import _METRICS
 
     assert {metric.name for metric in _METRICS} <= KINDS.keys()
-
-
-def test_the_kinds_are_those_that_advice_rests_on():
-    from setpoint.recommend.evidence import GAUGES
-
-    assert {name for name, kind in KINDS.items() if kind is MetricKind.GAUGE} == GAUGES
 
 
 def test_a_rate_is_per_second():

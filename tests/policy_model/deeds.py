@@ -220,6 +220,10 @@ class Deeds(RuleBasedStateMachine):
             proposal = dice.choice(pool[-4:])
         able = [seat for seat in self.world.seats if self.is_useful(seat, proposal)]
         seat = dice.choice(able) if able and dice.random() < 0.75 else self.seat(dice)
+        if dice.random() < 0.3:
+            lent = {loan.to for loan in self.world.loans if loan.starts <= self.world.now < loan.ends}
+            borrowers = [each for each in self.world.seats if each.person in lent and each not in able]
+            seat = dice.choice(borrowers or [seat])
         self.vote_by(seat, proposal, must_count=seat in able)
 
     def vote_by(self, seat: Seat, proposal: Proposal, *, must_count: bool = False) -> None:

@@ -82,7 +82,7 @@ def some_policy(dice: Random, name: str, now: datetime) -> Policy:
         freezes=(_some_freeze(dice, now),) if chance(0.1) else (),
         author_may_apply=not chance(0.1),
         approver_may_apply=not chance(0.1),
-        emergency=tuple(_some_emergency(dice)) if chance(0.35) else (),
+        emergency=tuple(_some_emergency(dice)) if chance(0.45) else (),
     )
 
 
@@ -151,7 +151,7 @@ def _governing(dice: Random, role: str) -> Quorum:
 
 def _some_lock(dice: Random, name: str) -> Lock:
     kind = dice.choice(("named", "named", "class", "class", "class", "value"))
-    restore, scope = dice.random() < 0.5, some_scope(dice)
+    restore, scope = dice.random() < 0.7, some_scope(dice)
     if kind == "class":
         classes = tuple(dice.sample(CLASSES[:5], 2))
         return Lock(name, classes=classes, outcome="ask", restore=restore, scope=scope)

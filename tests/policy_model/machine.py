@@ -17,6 +17,8 @@ from tests.policy_model.law import ALL, Person, Policy, Proposal
 from tests.policy_model.world import CHOICES, PRODUCTION, STAGING, Made, Seat
 
 from setpoint.config.fleet_document import write_fleet
+from setpoint.engines.simulated.dialect import running_text
+from setpoint.engines.simulated.driver import shipped
 from setpoint.errors import NotPermittedError, RefusedError, SetpointError
 from setpoint.policy.approval import Change
 
@@ -99,7 +101,9 @@ class Governed(Applies):
 
     def move_behind_our_back(self, dice: Random, name: str) -> None:
         parameter = dice.choice(sorted(self.world.ours[name]) or sorted(CHOICES))
-        self.stage.servers[name].set_by_hand(parameter, dice.choice((*CHOICES[parameter], None)))
+        text = dice.choice((*CHOICES[parameter], None))
+        runs = running_text(shipped().get(parameter), text) if text is not None else self.defaults[parameter]
+        self.stage.servers[name].set_by_hand(parameter, text, running=runs)
         self.servers[name] = self.stage.state(name)
         self.count("meddled")
 
@@ -156,13 +160,18 @@ class Governed(Applies):
         made = self.make_plan(dice, name)
         if made is None or made.plan.is_empty:
             return
-        self.propose(dice, made)
+        if dice.random() < 0.85:
+            self.propose(dice, made)
         proposal = self.world.proposal_for(made.plan.hash)
         if proposal is not None:
             self.gather_voices(dice, proposal)
             self.disturb(dice, name, proposal)
+        is_emergency = dice.random() < 0.2
         for _ in range(dice.choice((1, 1, 2))):
-            self.apply_plan(dice, made, self.one_who_may(dice, "apply", name))
+            seat = self.one_who_may(dice, "break glass" if is_emergency else "apply", name)
+            self.apply_plan(dice, made, seat, is_emergency=is_emergency)
+        if self.world.ours[name] and dice.random() < 0.4:
+            self.put_right(dice, name)
 
     def gather_voices(self, dice: Random, proposal: Proposal) -> None:
         for _ in range(6):
@@ -263,7 +272,9 @@ class Governed(Applies):
         names = [name for name, ours in self.world.ours.items() if ours]
         if not names:
             return
-        name = dice.choice(names)
+        self.put_right(dice, dice.choice(names))
+
+    def put_right(self, dice: Random, name: str) -> None:
         self.move_behind_our_back(dice, name)
         made = self.make_plan(dice, name)
         if made is not None:

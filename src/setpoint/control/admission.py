@@ -6,7 +6,7 @@ they stand at that moment. Who passes gets a permit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from setpoint.config.diff import ABSENT, diff_configurations
 from setpoint.control.electorate import electorate_of
@@ -72,19 +72,20 @@ def judge_plan(
     catalog: Catalog,
     principal: Principal,
     *,
+    kind: Literal["apply", "propose"] = "apply",
     change: Change | None = None,
     is_emergency: bool = False,
 ) -> Verdict:
-    """Review a plan for an instance as it was just seen; pure but for reading waivers and what is ours."""
+    """Review a plan for an instance as it was just seen, to be applied now or only to be proposed."""
     configuration = context.head()[1]
     subject = subject_of(context, configuration, observation, catalog)
     intent = Intent(
-        kind="apply",
+        kind=kind,
         by=principal,
         subject=subject,
         moves=tuple(moves_of(context, made, observation, catalog)),
         needs_restart=bool(made.restarts) or any(step.kind is StepKind.RESTART for step in made.steps),
-        author=change.author if change is not None else "",
+        author=change.author if change is not None else _last_editor(context, made.instance),
         approvers=_approvers(change),
         is_emergency=is_emergency,
     )
@@ -180,6 +181,12 @@ def moves_of(context: Context, made: Plan, observation: Observation, catalog: Ca
 def state_of(change: Change, at: datetime) -> str:
     """Answer a change's state in a word, an open one that waited too long being expired."""
     return "expired" if change.state == "open" and change.is_expired(at) else change.state
+
+
+def _last_editor(context: Context, name: str) -> str:
+    """Answer who said last what an instance should be: the author of what nobody had to propose."""
+    last = context.store.revisions.log(limit=1, part=f"instance:{name}")
+    return last[0].author if last else ""
 
 
 def _approvers(change: Change | None) -> frozenset[str]:

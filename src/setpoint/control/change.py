@@ -150,6 +150,7 @@ def apply(
         before,
         verified,
         permit=permit,
+        is_emergency=bool(emergency),
         end=lambda: _take_back(context, made.instance, permit, may_restart=may_restart, is_ended=True),
     )
     return verified

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
     from setpoint.policy.guardrail import GuardrailAnswer
+    from setpoint.policy.person import Principal
     from setpoint.policy.rules import Guardrail
 
 
@@ -35,13 +36,15 @@ def watch_over(
     verified: Verified,
     *,
     permit: Permit,
+    is_emergency: bool,
     end: Callable[[], object],
 ) -> None:
     """Watch an instance after an apply; raise `GuardrailError` when one breaks and the change is ended.
 
     What cannot be told (a metric is missing) is no break; it is written into the audit log.
     """
-    guardrails = _guardrails(context, made, verified)
+    breaker = permit.principal if is_emergency else None
+    guardrails = _guardrails(context, made, verified, breaker)
     if not guardrails:
         return
     start, waited = verified.observation, 0.0
@@ -63,12 +66,14 @@ def watch_over(
     context.store.audit.append(permit.actor, action, made.instance, rows, context.now())
 
 
-def _guardrails(context: Context, made: Plan, verified: Verified) -> dict[str, Guardrail]:
+def _guardrails(
+    context: Context, made: Plan, verified: Verified, breaker: Principal | None
+) -> dict[str, Guardrail]:
     configuration = context.head()[1]
     policies = policies_of(configuration)
     subject = subject_of(context, configuration, verified.observation, verified.catalog)
     moves = tuple(admission.moves_of(context, made, verified.observation, verified.catalog))
-    return {named.name: named.rule for named in guardrails_for(policies, subject, moves)}
+    return {named.name: named.rule for named in guardrails_for(policies, subject, moves, breaker=breaker)}
 
 
 def _look(context: Context, name: str) -> Observation | None:

@@ -53,7 +53,7 @@ def propose_plan(
     if not is_base_current(context, made.revision, (f"instance:{made.instance}",)):
         raise RefusedError("the configuration was changed after the plan was made", where=made.instance)
     verdict = admission.judge_plan(
-        context, made, observation, catalog, permit.principal, is_emergency=is_emergency
+        context, made, observation, catalog, permit.principal, kind="propose", is_emergency=is_emergency
     )
     if verdict.outcome is Outcome.REFUSE:
         text = "; ".join(str(reason) for reason in verdict.refusals)
@@ -137,6 +137,7 @@ def needs_of(context: Context, change: Change) -> tuple[Need, ...]:
         observation,
         catalog,
         gate.principal_named(context, change.author),
+        kind="propose",
         change=change,
         is_emergency=change.is_emergency,
     )

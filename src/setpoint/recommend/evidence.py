@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.budget import BudgetVerdict, Claims, judge, largest_fit, typed_values
 from setpoint.config.variables import Type, show, to_base
+from setpoint.workload.metrics import GAUGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from setpoint.config.facts import Facts
     from setpoint.config.observation import Observation
     from setpoint.config.variables import Primitive
-
-GAUGES = frozenset(
-    {
-        "conn.total", "conn.active", "conn.idle_in_txn", "conn.limit", "lock.waiters", "mvcc.dead_rows",
-        "mvcc.live_rows", "mvcc.oldest_xid_age", "repl.lag_s", "repl.standbys",
-    }
-)  # fmt: skip
-"""Metrics that tell a state; all others count up."""
 
 POSITIONS = {"log.position_bytes": "log.bytes"}
 """Metrics that count up from no known beginning: they grow between observations only, and then stand in for

@@ -34,14 +34,15 @@ _COUNTERS = (
     "log.position_bytes", "temp.files", "temp.bytes", "sess.active_seconds", "lock.deadlocks",
     "scan.full", "scan.full_rows",
 )  # fmt: skip
-_GAUGES = (
+GAUGES = frozenset({
     "conn.total", "conn.active", "conn.idle_in_txn", "conn.limit", "lock.waiters",
     "mvcc.dead_rows", "mvcc.live_rows", "mvcc.oldest_xid_age", "repl.standbys", "repl.lag_s",
-)  # fmt: skip
+})  # fmt: skip
+"""Metrics that tell a state; all others count up."""
 
 KINDS: Mapping[str, MetricKind] = {
     **dict.fromkeys(_COUNTERS, MetricKind.COUNTER),
-    **dict.fromkeys(_GAUGES, MetricKind.GAUGE),
+    **dict.fromkeys(sorted(GAUGES), MetricKind.GAUGE),
 }
 """The kind of every canonical metric, by its name."""
 
