@@ -48,7 +48,9 @@ def _first(house: House, person: Person):
 def test_the_first_person_is_an_administrator_over_everything(house, grants) -> None:
     with pytest.raises(RefusedError, match="must be an administrator"):
         _first(house, Person(name="ann", grants=grants))
-    assert house.store.audit.head().seq == 0
+    (row,) = house.store.audit.rows()
+    assert (row.action, row.actor) == ("gate.refused", "root")
+    assert "must be an administrator" in row.detail["because"]
 
 
 def test_the_first_person_comes_with_a_token_or_not_at_all(house) -> None:

@@ -6,24 +6,28 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from setpoint.config.identifier import require_identifier
 from setpoint.control.identity import FIRST_PERSON, is_governed, store_keys, token_digest, token_text
 from setpoint.control.subject import policies_of
-from setpoint.errors import InputError, NotPermittedError, RefusedError
+from setpoint.errors import InputError, NotFoundError, NotPermittedError, RefusedError
 from setpoint.policy.person import Delegation, Person, Right, Role
 from setpoint.policy.selector import ALL, Selector
 from setpoint.policy.token import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
     from setpoint.store.registers import Kept
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LONGEST_DELEGATION = timedelta(days=92)
 LONGEST_TOKEN = timedelta(days=366)
@@ -41,6 +45,25 @@ class Issued:
     text: str = field(repr=False)
 
 
+def _telling(doer: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
+    """Let a refusal leave its audit row, outside of what is undone by it."""
+
+    @wraps(doer)
+    def told(context: Context, *positional: P.args, **named: P.kwargs) -> T:
+        try:
+            return doer(context, *positional, **named)
+        except NotFoundError:
+            raise
+        except (InputError, RefusedError) as fault:
+            permit = cast("Permit", named["permit"])
+            detail = {"right": permit.right.value, "because": fault.what[:_MAX_REASON], **permit.detail()}
+            context.store.audit.append(permit.actor, "gate.refused", "people", detail, context.now())
+            raise
+
+    return told
+
+
+@_telling
 def put_first(
     context: Context, person: Person, *, account: str, lasts: timedelta, reason: str, permit: Permit
 ) -> tuple[Person, Issued]:
@@ -48,20 +71,21 @@ def put_first(
 
     From then on the store is governed. Raises `RefusedError` when there are people already.
     """
-    if is_governed(context):
-        raise RefusedError("there are people already", next_step="an administrator adds others")
-    if not _is_administrator(person):
-        raise RefusedError(
-            "the first person must be an administrator, over everything", next_step="--role administrator"
-        )
     accounts = tuple(dict.fromkeys((*person.accounts, account)))
     first = msgspec.structs.replace(person, accounts=accounts)
     with context.store.transaction():
+        if is_governed(context):
+            raise RefusedError("there are people already", next_step="an administrator adds others")
+        if not _is_administrator(person):
+            raise RefusedError(
+                "the first person must be an administrator, over everything", next_step="--role administrator"
+            )
         _write_person(context, first, 0, FIRST_PERSON, reason, permit)
         issued = issue_token(context, first.name, lasts=lasts, account=account, reason=reason, permit=permit)
     return first, issued
 
 
+@_telling
 def put_person(context: Context, person: Person, *, reason: str, permit: Permit) -> Person:
     """Add somebody, or change what is known of them and what they may do.
 
@@ -70,11 +94,11 @@ def put_person(context: Context, person: Person, *, reason: str, permit: Permit)
         RefusedError: an account is another person's, the last administrator would be gone, or nobody is
             known yet (`put_first` makes the first one).
     """
-    if not is_governed(context):
-        raise RefusedError(
-            "the first person comes with a token", next_step="`setpoint person add` makes both"
-        )
     with context.store.transaction():
+        if not is_governed(context):
+            raise RefusedError(
+                "the first person comes with a token", next_step="`setpoint person add` makes both"
+            )
         kept = context.store.people.find(person.name)
         if kept is not None and kept.value.removed_at is not None:
             raise RefusedError(
@@ -88,6 +112,7 @@ def put_person(context: Context, person: Person, *, reason: str, permit: Permit)
     return person
 
 
+@_telling
 def remove_person(context: Context, name: str, *, reason: str, permit: Permit) -> Person:
     """Take somebody's rights, tokens and lent voices away; the name stays, and is not used again."""
     with context.store.transaction():
@@ -118,6 +143,7 @@ def everybody(context: Context) -> tuple[Person, ...]:
     return tuple(kept.value for kept in context.store.people.all().values())
 
 
+@_telling
 def issue_token(
     context: Context,
     name: str,
@@ -169,6 +195,7 @@ def issue_token(
     return Issued(token, token_text(id_, secret))
 
 
+@_telling
 def revoke_token(context: Context, id_: str, *, reason: str, permit: Permit) -> Token:
     """Make a token worthless from now on; raise `NotFoundError`, `RefusedError` when it is so already."""
     with context.store.transaction():
@@ -184,6 +211,7 @@ def tokens(context: Context, name: str = "") -> tuple[Token, ...]:
     return tuple(sorted(found, key=lambda token: (token.issued_at, token.id), reverse=True))
 
 
+@_telling
 def delegate(
     context: Context, to: str, *, lasts: timedelta, scope: Selector = ALL, reason: str, permit: Permit
 ) -> Delegation:
@@ -222,6 +250,7 @@ def delegate(
     return lent
 
 
+@_telling
 def end_delegation(context: Context, id_: str, *, reason: str, permit: Permit) -> Delegation:
     """Take a lent voice back before its end: who gave it, who has it, or who manages people."""
     with context.store.transaction():

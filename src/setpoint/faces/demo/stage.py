@@ -53,6 +53,8 @@ class Options:
     trial_seconds: int = 7
     pairs: int = 6
     evidence_seconds: int = 32
+    waits_for_evidence: bool = True
+    """Whether a load that told too little for advice goes on until it tells enough."""
     clients: int = 8
     is_kept: bool = False
 
@@ -62,7 +64,7 @@ class Options:
         return 2 * (self.scale * _SCALE_BYTES + _WAL_BYTES)
 
 
-QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5)
+QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5, waits_for_evidence=False)
 """Half a minute: the whole loop, with loads too short for advice or for a judgement."""
 
 
