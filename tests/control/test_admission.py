@@ -198,6 +198,17 @@ def test_what_was_moved_behind_our_back_is_an_incident_and_put_back_as_policy_sa
     assert server.running["durable"] == "off"
 
 
+def test_what_a_person_moved_and_put_back_leaves_no_incident_open(town, server):
+    town.lin.observe(NAME)
+    server.set_by_hand("durable", "off")
+    town.lin.observe(NAME)
+    assert [each.after for each in town.lin.governance.incidents(NAME)] == ["off"]
+    server.set_by_hand("durable", "on")
+    town.lin.observe(NAME)
+    assert town.lin.governance.incidents(NAME) == ()
+    assert len(town.reads("incident.found")) == 1
+
+
 def test_an_emergency_breaks_what_policy_lets_it_break(town, server):
     made = wish(town.lin, durable="off")
     with pytest.raises(NotPermittedError, match="act in an emergency"):

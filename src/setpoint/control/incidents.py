@@ -10,6 +10,8 @@ from setpoint.control.subject import policies_of, subject_of
 from setpoint.policy.detect import find_incidents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
@@ -32,6 +34,9 @@ def note_incidents(
     brought = _brought(context, observation.instance)
     waivers = [kept.value for kept in context.store.waivers.all().values()]
     found = find_incidents(subject, before, observation, brought, catalog, policies, waivers, context.now())
+    found = [
+        each for each in found if not _is_put_back(each, open_incidents(context, each.instance), catalog)
+    ]
     still = {incident.id for incident in found}
     for kept in context.store.incidents.all().values():
         incident = kept.value
@@ -56,6 +61,16 @@ def open_incidents(context: Context, name: str = "") -> tuple[Incident, ...]:
         if kept.value.ended_at is None and (not name or kept.value.instance == name)
     ]
     return tuple(sorted(found, key=lambda incident: (incident.found_at, incident.id)))
+
+
+def _is_put_back(incident: Incident, opened: Iterable[Incident], catalog: Catalog) -> bool:
+    """Tell whether a move undoes one that was noted: then that one is over, and this one is none."""
+    return not incident.is_managed and any(
+        each.parameter == incident.parameter
+        and bool(each.before)
+        and catalog.is_same(each.parameter, each.before, incident.after)
+        for each in opened
+    )
 
 
 def _over(incident: Incident, observation: Observation, catalog: Catalog) -> str:
