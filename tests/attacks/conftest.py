@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -29,7 +30,7 @@ def place(tmp_path) -> str:
 
 
 @pytest.fixture
-def town(place, server) -> Attacked:
+def town(place, server) -> Iterator[Attacked]:
     with Setpoint.create(place, actor="founder", token="") as made:
         shop = Instance(
             engine="simulated",

@@ -14,7 +14,7 @@ from tests.control.town import Town
 
 from setpoint import Setpoint
 from setpoint.control import people
-from setpoint.control.identity import Credential
+from setpoint.control.credential import Credential
 from setpoint.errors import InputError, NotFoundError, SetpointError
 from setpoint.policy.person import Grant, Person, Role
 

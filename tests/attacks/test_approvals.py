@@ -45,6 +45,39 @@ def test_nobody_lends_their_voice_to_themselves(town):
         town.lin.governance.people.delegate("lin", lasts=_days(3), reason="to be two")
 
 
+def test_nobody_approves_their_own_wish_that_a_service_proposed(town):
+    """Whoever has a service's token beside their own would be author and approver in one person."""
+    robot = town.front(town.add(Person(name="robot", is_service=True, grants=(Grant(role=Role.OPERATOR),))))
+    made = town.wish("lin", durable="off")
+    change = robot.governance.propose(made.hash, reason="nightly")
+    with town.refused("own"):
+        town.lin.governance.approve(change.id)
+
+
+def test_nobody_approves_their_own_wish_that_a_colleague_proposed(town):
+    made = town.wish("lin", durable="off")
+    change = town.propose(made, "olaf")
+    with town.refused("own"):
+        town.lin.governance.approve(change.id)
+
+
+def test_an_approved_waiver_does_not_outlive_the_policy_it_was_approved_under(town):
+    from datetime import timedelta
+
+    from setpoint.policy.approval import Change
+    from setpoint.policy.selector import ALL
+
+    ends = town.clock() + timedelta(days=3)
+    change = town.olaf.governance.add_waiver(
+        owner="olaf", reason="old", scope=ALL, parameter="durable", ends_at=ends
+    )
+    assert isinstance(change, Change)
+    town.mara.governance.approve(change.id)
+    town.decide(_quorum(2))
+    with town.refused("is withdrawn"):
+        town.olaf.governance.carry_out(change.id)
+
+
 def test_two_voices_of_one_person_are_one(town):
     """Approving oneself and for somebody who lent their voice is one person's approval."""
     town.decide(_quorum(2))
@@ -344,14 +377,14 @@ def test_who_makes_themselves_the_owner_is_refused(town):
 
 def test_of_two_voices_given_at_once_none_is_lost(town):
     """Both read the same state; the second writer is told to look again, and its voice is not swallowed."""
-    from setpoint.control import voting
+    from setpoint.control import proposals
 
     change = town.propose(town.wish(durable="off"))
-    stale = voting.find(town.context, change.id)
+    stale = proposals.find(town.context, change.id)
     town.mara.governance.approve(change.id)
     permit = Permit(Principal(name="otto", account="test"), Right.APPROVE)
     with pytest.raises(ConflictError):
-        voting.keep_change(town.context, permit, stale, stale.value, "change.approved", {})
+        proposals.keep_change(town.context, permit, stale, stale.value, "change.approved", {})
 
 
 def test_a_viewers_token_of_an_approver_approves_nothing(town):

@@ -45,9 +45,12 @@ TRICKS = {
     "id in other letters": ("locks: [{id: раge, classes: [durability]}]\n", "no rule id"),  # noqa: RUF001
     "id twice": ("locks: [{id: a, classes: [cost]}]\nlimits: [{id: a, must: sort_memory <= 1MB}]\n", "twice"),
     "formula of code": ("limits: [{must: __import__('os').system('id') <= 1}]\n", "limits|must|readable|:"),
-    "formula of depth": (f"limits: [{{must: '{'(' * 5000}1{')' * 5000} <= sort_memory'}}]\n", "deep|nested|long"),
+    "formula of depth": (
+        f"limits: [{{must: '{'(' * 5000}1{')' * 5000} <= sort_memory'}}]\n",
+        "at most 1000 are read",
+    ),
     "formula of powers": ("limits: [{must: sort_memory <= 9**9**9**9}]\n", ":"),
-    "formula of digits": (f"limits: [{{must: 'sort_memory <= {'9' * 5000}'}}]\n", "long|large|digits|number"),
+    "formula of digits": (f"limits: [{{must: 'sort_memory <= {'9' * 5000}'}}]\n", "at most 1000 are read"),
     "depth": (f"why: {'[' * 3000}{']' * 3000}\n", "nested deeper"),
     "depth of maps": ("".join(f"{' ' * n}a:\n" for n in range(200)), "nested deeper|has no"),
 }
@@ -80,7 +83,7 @@ def test_a_policy_has_so_many_rules(town):
 
 def test_a_fleet_document_has_an_end(town):
     """As long as a policy's, ten thousand times over, and then it is no document."""
-    text = "setpoint: 1\ninstances:\n" + "# nothing\n" * 4_000_000
+    text = town.olaf.export_fleet() + "# nothing\n" * 4_000_000
     with town.misread("bytes|long|large"):
         town.olaf.import_fleet(text, "f.yaml", reason="long")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.attacks.scene import PART, SHOP, at_account
@@ -12,8 +13,9 @@ from setpoint.control import people
 from setpoint.errors import InputError, NotPermittedError, RefusedError
 from setpoint.policy.person import Grant, Person, Role
 from setpoint.policy.selector import parse_selector
+from setpoint.store import Store
 
-WHY = {"reason": "to see whether it works"}
+WHY: dict[str, Any] = {"reason": "to see whether it works"}
 
 
 def act(front) -> None:
@@ -48,19 +50,19 @@ def test_a_revoked_token_is_refused(town):
 @pytest.mark.parametrize(
     ("bend", "match"),
     [
-        (lambda token: "", "no token was given"),
+        (lambda _: "", "no token was given"),
         (lambda token: token[:-1], "is no token"),
         (lambda token: token + "0", "is no token"),
         (lambda token: token + "\n", "is no token"),
         (lambda token: token.upper(), "is no token"),
         (lambda token: f" {token}", "is no token"),
         (lambda token: token.replace("sp_", "sp＿"), "is no token"),  # noqa: RUF001 - wide
-        (lambda token: token[:-1] + "١", "is no token"),
-        (lambda token: "sp_" + "0" * 12 + "_" + "0" * 64, "does not know the token"),
+        (lambda token: token[:-1] + "١", "is no token"),  # noqa: RUF001 - Arabic
+        (lambda _: "sp_" + "0" * 12 + "_" + "0" * 64, "does not know the token"),
         (lambda token: token[:-64] + "0" * 64, "secret is wrong"),
         (lambda token: token * 100_000, "is no token"),
-        (lambda token: "sp_' OR 1=1 --_" + "0" * 64, "is no token"),
-        (lambda token: "sp_%_" + "0" * 64, "is no token"),
+        (lambda _: "sp_' OR 1=1 --_" + "0" * 64, "is no token"),
+        (lambda _: "sp_%_" + "0" * 64, "is no token"),
     ],
 )
 def test_a_bent_token_is_refused(town, bend, match):
@@ -230,13 +232,17 @@ def test_a_second_authenticator_is_judged_by_the_same_register(town):
     from dataclasses import replace
 
     from setpoint import Setpoint
-    from setpoint.control.identity import Claim, Credential
+    from setpoint.control.credential import Claim, Credential
 
     nina = Person(name="nina", accounts=("oidc:https://id#7",), grants=(Grant(role=Role.OPERATOR),))
     people.put_person(town.context, nina, reason="joins", permit=town.permit())
 
+    def believe(store: Store, credential: Credential, at: datetime) -> Claim:
+        del store, at
+        return Claim(credential.account)
+
     def front(account: str) -> Setpoint:
-        credential = Credential(account=account, authenticator=lambda _store, given, _at: Claim(given.account))
+        credential = Credential(account=account, authenticator=believe)
         return Setpoint(replace(town.context, credential=credential))
 
     act(front("oidc:https://id#7"))
@@ -252,7 +258,12 @@ def test_no_secret_is_in_what_is_shown_of_a_token(town):
     issued = town.ada.governance.people.issue_token("olaf", lasts=timedelta(days=1), **WHY)
     secret = issued.text.rpartition("_")[2]
     front = town.front(issued.text)
-    shown = [repr(issued), repr(front._context), repr(front._context.credential), repr(front.governance.whoami())]
+    shown = [
+        repr(issued),
+        repr(front._context),
+        repr(front._context.credential),
+        repr(front.governance.whoami()),
+    ]
     shown += [repr(row) for row in town.rows()]
     assert all(secret not in text for text in shown)
     assert secret.encode() not in Path(town.founder.where).read_bytes()

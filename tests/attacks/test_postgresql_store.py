@@ -51,7 +51,7 @@ def test_the_database_itself_refuses(behind, table):
 @pytest.mark.parametrize(
     ("table", "edit", "match"),
     [
-        ("plan", "UPDATE plan SET body = convert_to(replace(convert_from(body, 'UTF8'), 'off', 'on'), 'UTF8')",
+        ("plan", "UPDATE plan SET body = decode(replace(encode(body, 'escape'), 'off', 'on'), 'escape')",
          "was changed after it was made"),
         ("record", "UPDATE record SET body = convert_to('{}', 'UTF8') WHERE kind = 'change'",
          "was edited|is not what"),

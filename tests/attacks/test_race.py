@@ -9,7 +9,8 @@ import pytest
 from tests.attacks.scene import POLICY, SHOP
 from tests.control.conftest import Simulated
 
-from setpoint.control import admission, execution
+from setpoint.control import admission
+from setpoint.engines import session
 
 APPLY = """
 import sys
@@ -109,12 +110,12 @@ def test_a_right_taken_away_between_the_gate_and_the_lock_counts(town, monkeypat
     from setpoint.policy.person import Grant, Role
 
     made, _ = town.approved(durable="off")
-    real = execution.Application.check
+    real = session.Application.check
 
     def check(self):
         town.grant("olaf", Grant(role=Role.VIEWER))
         return real(self)
 
-    monkeypatch.setattr(execution.Application, "check", check)
+    monkeypatch.setattr(session.Application, "check", check)
     with town.refused("olaf may not apply"):
         town.olaf.apply(made)

@@ -146,7 +146,6 @@ VERBS = [
     ("show", "HEAD"),
     ("history",),
     ("diff", "HEAD~3", "HEAD"),
-    ("blame", PART),
     ("blame", SHOP),
     ("change", "list"),
     ("policy", "list"),
@@ -178,13 +177,13 @@ def test_no_face_shows_what_steers(poisoned):
     verbs += [("waiver", "show", each.id) for each in poisoned.olaf.governance.waivers()]
     faults: list[str] = []
     for verb in verbs:
-        for words in (verb, (*verb, "--json")):
+        for words in (verb,) if "--format" in verb else (verb, (*verb, "--json")):
             result = cli(*words)
             shown = " ".join(words)
             if result.exit_code not in (0, 1):
                 faults.append(f"{shown}: ended with {result.exit_code}: {result.stderr[:200]}")
             found = steering(result.stdout) | steering(result.stderr)
-            if found and not ("--format" in words and "--json" not in words and "html" not in words):
+            if found:
                 faults.append(f"{shown}: lets {sorted(found)} through")
             if "--json" in words and result.exit_code < 2:
                 try:
@@ -200,7 +199,7 @@ def test_a_terminal_is_not_steered_either():
     from setpoint.faces.cli.page import Span, Table, Verbatim
 
     text = io.StringIO()
-    table = Table(("HEAD", POISON), [(POISON, Span(POISON, "bad"))])
+    table = Table(("WHAT", "WHY"), [(POISON, Span(POISON, "bad"))])
     printer._print_richly([POISON, (POISON, Span(POISON, "good")), table, Verbatim(POISON)], text)
     assert not steering(text.getvalue())
 
@@ -316,7 +315,9 @@ def test_a_text_without_end_is_no_reason_and_no_ticket(town, field):
 )
 def test_an_instance_is_not_described_without_end(town, given):
     with town.misread("long|many|large|characters|is no"):
-        town.olaf.add_instance("big", Instance(engine="simulated", **{"target": "memory:big", **given}), reason="r")
+        town.olaf.add_instance(
+            "big", Instance(engine="simulated", **{"target": "memory:big", **given}), reason="r"
+        )
 
 
 def test_an_emergency_and_a_risk_are_told_in_so_many_words(town):

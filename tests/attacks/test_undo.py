@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from tests.attacks.scene import SHOP
 
-from setpoint.control import change as changing
 from setpoint.control import logbook
 from setpoint.errors import RefusedError
 
@@ -67,7 +66,7 @@ def interrupt_undo(town, monkeypatch) -> None:
         real(self, number, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(changing.Logbook, "intend", intend)
+        patch.setattr(logbook.Logbook, "intend", intend)
         with pytest.raises(Killed):
             town.olaf.undo(SHOP)
 

@@ -23,7 +23,7 @@ from setpoint.integrations import signing
 from setpoint.integrations.signing import Signer
 from setpoint.policy.person import Right, Role
 from setpoint.store import Store
-from setpoint.store.chain import START, read_checkpoint, write_checkpoint
+from setpoint.store.chain import START, Checkpoint, read_checkpoint, write_checkpoint
 from setpoint.store.schema import audit, audit_head, checkpoints, plans
 
 GUARDED = ("audit", "record", "checkpoint", "plan", "revision")
@@ -72,6 +72,18 @@ def _rewrite(house: House, change) -> None:
             values["detail"] = json.dumps(fields["detail"], sort_keys=True, separators=(",", ":"))
             connection.execute(update(audit).where(audit.c.seq == row["seq"]).values(values))
         connection.execute(update(audit_head).values(hash=previous))
+
+
+def _checkpoint(house: House) -> Checkpoint:
+    made = notary.checkpoint_if_due(house.inner)
+    assert made is not None
+    return made
+
+
+def _read(line: str) -> Checkpoint:
+    made = read_checkpoint(line)
+    assert made is not None
+    return made
 
 
 def _by_mallory(row):
@@ -137,7 +149,7 @@ def test_checkpoints_moved_onto_the_rewritten_chain_have_no_signature(house) -> 
 
 def test_checkpoints_signed_with_another_key_are_of_nobody_known(house) -> None:
     _rows(house, 5)
-    made = notary.checkpoint_if_due(house.inner)
+    made = _checkpoint(house)
     _rewrite(house, _by_mallory)
     forger = Signer.generate()[1]
     forged = msgspec.structs.replace(made, key=forger.key, hash=house.store.audit.head().hash)
@@ -233,7 +245,7 @@ def test_any_edit_of_an_exported_checkpoint_is_found(house, field) -> None:
     _rows(house, 3)
     notary.checkpoint_if_due(house.inner)
     lines = list(house.store.audit.export())
-    made = read_checkpoint(lines[5])
+    made = _read(lines[5])
     values = {"at": made.at + timedelta(seconds=1), "seq": 4, "key": "0" * 32}
     value = values[field] if field in values else "0" * len(getattr(made, field))
     lines[5] = write_checkpoint(msgspec.structs.replace(made, **{field: value}))
@@ -243,7 +255,7 @@ def test_any_edit_of_an_exported_checkpoint_is_found(house, field) -> None:
 def test_checkpoints_of_two_stores_do_not_mix(house, tmp_path) -> None:
     notary.checkpoint_if_due(house.inner)
     lines = list(house.store.audit.export())
-    made = read_checkpoint(lines[2])
+    made = _read(lines[2])
     signer = Signer(store_keys(house.store).signing_key_file.read_bytes())
     other = msgspec.structs.replace(made, store="f" * 32)
     other = msgspec.structs.replace(other, signature=signer.sign(other.payload))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -14,7 +14,16 @@ from setpoint.integrations.anchors import anchor
 LINE = '{"checkpoint":{"seq":1}}'
 
 
+class Server(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Webhook)
+        self.taken: list[tuple[str, str | None, bytes]] = []
+        self.gate = Event()
+
+
 class Webhook(BaseHTTPRequestHandler):
+    server: Server
+
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         self.server.taken.append((self.path, self.headers["Content-Type"], self.rfile.read(length)))
@@ -34,10 +43,7 @@ class Webhook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    from threading import Event
-
-    with HTTPServer(("127.0.0.1", 0), Webhook) as made:
-        made.taken, made.gate = [], Event()
+    with Server() as made:
         thread = Thread(target=made.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield made
@@ -80,7 +86,7 @@ def test_a_silent_webhook_is_not_waited_for(server) -> None:
 
 
 def test_a_webhook_that_is_not_there_is_told() -> None:
-    with HTTPServer(("127.0.0.1", 0), Webhook) as gone:
+    with Server() as gone:
         url = _url(gone, "/200")
     with pytest.raises(UnavailableError, match="does not answer"):
         anchor(LINE, url)

@@ -125,14 +125,19 @@ class Deeds(RuleBasedStateMachine):
         else:
             assert law.may_somewhere(grants, "edit")
         kept = {key: value for key, value in standing.items() if key not in removed}
-        self.reconfigure(lambda: self.world.settings.update({part: {**kept, **changes}}))
+        self.reconfigure(seat, lambda: self.world.settings.update({part: {**kept, **changes}}))
 
-    def reconfigure(self, change: Callable[[], None]) -> None:
+    def reconfigure(self, by: Seat, change: Callable[[], None]) -> None:
         """Take over a change of the configuration, and note which proposals lost their ground."""
+        before = {name: self.own_part(name) for name in world.PLACES}
         change()
+        self.world.editors.update({name: by.person for name in before if before[name] != self.own_part(name)})
         for each in self.world.proposals:
             if each.id in self.grounds and self.grounds[each.id]() != self.ground_then[each.id]:
                 each.is_ground_moved = True
+
+    def own_part(self, name: str) -> Any:
+        return self.world.places[name], dict(self.world.settings.get(f"instance:{name}", {}))
 
     def put_policy(self, name: str, policy: Policy | None, text: str) -> None:
         self.world.policies.pop(name, None)
@@ -271,7 +276,7 @@ class Deeds(RuleBasedStateMachine):
             self.answer(made, live, author.grants, author.name, proposal, proposal.is_emergency, restores)
             for restores in (True, False)
         ]
-        is_sure = answers[0] == answers[1] and not answers[0].refusals
+        is_sure = answers[0] == answers[1] and not {"locks", "limits"} & set(answers[0].refusals)
         return answers[0].needs if is_sure else ()
 
     def missing(self, needs: Iterable[Need], proposal: Proposal | None) -> list[Need]:
@@ -296,6 +301,7 @@ class Deeds(RuleBasedStateMachine):
             grants=grants,
             by=by,
             at=self.world.now,
+            editor=self.world.editors[made.name],
             proposal=proposal,
             is_emergency=is_emergency,
         )
@@ -352,7 +358,7 @@ class Deeds(RuleBasedStateMachine):
         if proposal.id in self.grounds:
             assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
         proposal.state = "spent"
-        self.reconfigure(self.payloads[proposal.id])
+        self.reconfigure(seat, self.payloads[proposal.id])
         self.count(f"{proposal.kind} carried out")
 
 

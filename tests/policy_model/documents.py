@@ -72,7 +72,7 @@ def some_policy(dice: Random, name: str, now: datetime) -> Policy:
             for parameter in ("page_cost", "durable", "compression")
             if chance(0.12)
         },
-        locks=tuple(_some_lock(dice, f"lock{number}") for number in range(dice.choice((0, 0, 1, 1, 2)))),
+        locks=tuple(_some_locks(dice)),
         limits=tuple(
             Limit(f"limit-{parameter}", parameter, most, dice.choice(("refuse", "ask")), some_scope(dice))
             for parameter, most in (("sort_memory", 8192), ("max_connections", 60), ("page_cost", 3))
@@ -147,6 +147,13 @@ def write(policy: Policy) -> str:
 
 def _governing(dice: Random, role: str) -> Quorum:
     return Quorum(count=dice.choice((1, 2)), roles=frozenset({role}), expires=timedelta(hours=24))
+
+
+def _some_locks(dice: Random):
+    if dice.random() < 0.5:
+        yield Lock("careful", classes=CLASSES[:5], outcome="ask", restore=True)
+    for number in range(dice.choice((0, 0, 1, 1, 2))):
+        yield _some_lock(dice, f"lock{number}")
 
 
 def _some_lock(dice: Random, name: str) -> Lock:

@@ -249,6 +249,8 @@ class Question:
     grants: Grants
     by: str
     at: datetime
+    editor: str = ""
+    """Who said last what the instance should be: the author of what nobody proposed."""
     proposal: Proposal | None = None
     is_emergency: bool = False
 
@@ -357,7 +359,7 @@ def _words(question: Question, mine: list[Policy], waivers: list[Waiver]):
             for each in _in_scope(policy.freezes, question):
                 if each.what == what and each.starts <= question.at < each.ends:
                     yield Word("freezes", each.outcome, moved, asks)
-        author = question.proposal.author if question.proposal is not None else ""
+        author = question.proposal.author if question.proposal is not None else question.editor
         voices = question.proposal.voices if question.proposal is not None else []
         if not policy.author_may_apply and question.by == author:
             yield Word("separation", "refuse")

@@ -91,7 +91,7 @@ class Governed(Applies):
         assert self.may(grants, "edit", name)
         assert law.may(grants, "edit", name, moved)
         assert not self.policies_over(name), f"{name} was moved by hand"
-        self.reconfigure(lambda: self.world.places.update({name: moved}))
+        self.reconfigure(seat, lambda: self.world.places.update({name: moved}))
         self.count("instance moved by hand")
 
     @rule(n=DICE)
@@ -101,7 +101,8 @@ class Governed(Applies):
 
     def move_behind_our_back(self, dice: Random, name: str) -> None:
         parameter = dice.choice(sorted(self.world.ours[name]) or sorted(CHOICES))
-        text = dice.choice((*CHOICES[parameter], None))
+        none = () if parameter == "connection_greeting" else (None,)
+        text = dice.choice((*CHOICES[parameter], *none))
         runs = running_text(shipped().get(parameter), text) if text is not None else self.defaults[parameter]
         self.stage.servers[name].set_by_hand(parameter, text, running=runs)
         self.servers[name] = self.stage.state(name)
@@ -170,7 +171,7 @@ class Governed(Applies):
         for _ in range(dice.choice((1, 1, 2))):
             seat = self.one_who_may(dice, "break glass" if is_emergency else "apply", name)
             self.apply_plan(dice, made, seat, is_emergency=is_emergency)
-        if self.world.ours[name] and dice.random() < 0.4:
+        if self.world.ours[name] and dice.random() < 0.5:
             self.put_right(dice, name)
 
     def gather_voices(self, dice: Random, proposal: Proposal) -> None:
@@ -345,7 +346,7 @@ class Governed(Applies):
         assert earlier.policies == self.world.texts, "a revert brought other policies"
         above = {name: self.policies_over(name) for name in world.PLACES}
         places = dict(self.world.places)
-        self.reconfigure(lambda: self.take_over(earlier))
+        self.reconfigure(seat, lambda: self.take_over(earlier))
         moved = [name for name in places if places[name] != self.world.places[name] and above[name]]
         assert not moved, f"{moved} were moved by a revert"
         self.count("reverted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from collections import Counter
 
@@ -14,6 +15,35 @@ from setpoint.control import execution
 from setpoint.engines.simulated.driver import restart
 
 SEED = 20260105
+SEEN = {
+    "apply with approvals": 150,
+    "apply with more than one approval": 80,
+    "apply freely under policy": 80,
+    "apply that put something back": 5,
+    "apply thanks to an emergency right": 5,
+    "apply cut short": 20,
+    "apply refused: needs approvals": 200,
+    "apply refused: lacks approvals": 100,
+    "apply refused: policy refuses it": 40,
+    "apply refused: NotPermitted": 50,
+    "apply refused: StalePlan": 100,
+    "approved, but stale": 30,
+    "undo with approvals": 20,
+    "undo freely under policy": 20,
+    "policy carried out": 200,
+    "policy not carried out": 50,
+    "waiver carried out": 10,
+    "voice given": 500,
+    "voice refused": 500,
+    "voice lent counted": 10,
+    "change rejected": 5,
+    "change withdrawn": 5,
+    "person changed": 100,
+    "person removed": 30,
+    "token revoked": 50,
+    "meddled": 300,
+}
+"""How often what is interesting must have happened: a machine that is refused everything proves nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +53,9 @@ def _restarts(monkeypatch) -> None:
 
 def _run(number: int, runs: int, steps: int) -> tuple[int, Counter[str]]:
     """Run the machine, and answer how many steps it took and what came of them."""
-
-    class Counted(seed(number)(Governed)):
-        outcomes: Counter[str] = Counter()
-
+    machine = seed(number)(type("Seeded", (Governed,), {"outcomes": Counter(), "steps": 0}))
     run_state_machine_as_test(
-        Counted,
+        machine,
         settings=settings(
             max_examples=runs,
             stateful_step_count=steps,
@@ -38,10 +65,28 @@ def _run(number: int, runs: int, steps: int) -> tuple[int, Counter[str]]:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    return Counted.steps, Counted.outcomes
+    return machine.steps, machine.outcomes
 
 
 def test_a_few_hundred_steps() -> None:
     steps, outcomes = _run(SEED, runs=8, steps=50)
     assert steps >= 300
-    assert outcomes["apply with approvals"] >= 1, outcomes
+    assert outcomes["apply with approvals"], outcomes
+    assert outcomes["apply refused: needs approvals"], outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_twenty_thousand_steps() -> None:
+    steps, outcomes = _run(SEED, runs=350, steps=60)
+    print(steps, *sorted(outcomes.items()), sep="\n")  # noqa: T201 - what was seen, for whoever asks with -s
+    assert steps >= 20_000
+    assert not {what: outcomes[what] for what, least in SEEN.items() if outcomes[what] < least}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_steps_nobody_took_before() -> None:
+    number = secrets.randbits(32)
+    print(f"seed {number}")  # noqa: T201 - shown when it fails, to be put where SEED is
+    assert _run(number, runs=70, steps=60)[0] >= 3_500

@@ -123,6 +123,8 @@ class World:
     plans: list[Made] = field(default_factory=list)
     ours: dict[str, dict[str, str]] = field(default_factory=lambda: {name: {} for name in PLACES})
     """What we wrote last to each parameter, by instance, as long as it is ours."""
+    editors: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PLACES, "root"))
+    """Who changed an instance's own part of the configuration last."""
     seen: dict[str, Any] = field(default_factory=dict)
     """The server as it was when the product looked last."""
 

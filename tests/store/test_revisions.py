@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.config.fleets import configurations
 
 from setpoint.config.configuration import Configuration, Group, Instance, Settings
 from setpoint.config.revision import cut
@@ -236,3 +237,18 @@ def test_two_processes_committing_at_once_lose_nothing(store, where) -> None:
     assert store.revisions.verify().is_intact
     assert store.audit.verify().is_intact
     assert store.audit.head().seq == 24
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=configurations(), second=configurations())
+def test_any_configuration_is_kept_and_answered_whole(tmp_path_factory, first, second) -> None:
+    where = tmp_path_factory.mktemp("any") / "store.db"
+    with Store.create(where) as store:
+        one = store.revisions.commit(first, base=None, author="a", reason="", at=AT)
+        two = store.revisions.commit(second, base=one.id, author="a", reason="", at=AT)
+    with Store.open(where) as store:
+        assert store.revisions.load(two) == second
+        assert store.revisions.load(one) == first
+        for name, text in second.policies.items():
+            assert store.revisions.part(two, f"policy:{name}") == text
+        assert store.revisions.verify().is_intact

@@ -25,6 +25,8 @@ ROOMS = (
     "setpoint.integrations",
     "setpoint.recommend",
     "setpoint.templates",
+    "setpoint.policy",
+    "setpoint.workload",
     "setpoint.config",
     "setpoint.catalog",
     "setpoint.errors",

@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from setpoint.control.permit import Permit
     from setpoint.store import Store
 
+__all__ = [
+    "Checkpoint",
+    "KeyPlaces",
+    "anchor",
+    "checkpoint_if_due",
+    "key_places",
+    "make_keys",
+    "noted",
+    "own_public_keys",
+    "signature_faults",
+    "verifiers_of",
+    "why_unsigned",
+]
+
 CHECKPOINT_ROWS = 64
 """After so many rows a checkpoint is due."""
 

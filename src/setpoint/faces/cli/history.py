@@ -22,12 +22,14 @@ from setpoint.faces.cli.wording import (
 if TYPE_CHECKING:
     from setpoint.faces.cli.page import Block
 
-_KINDS = ("fleet", "group", "instance")
+_KINDS = ("fleet", "group", "instance", "policy")
 
 
 @verb("history")
 @click.option("--instance", type=InstanceName(), help="Only what changed this instance's own part.")
-@click.option("--part", metavar="PART", help="Only what changed fleet:ENGINE, group:NAME or instance:NAME.")
+@click.option(
+    "--part", metavar="PART", help="Only what changed fleet:ENGINE, group:NAME, instance:NAME or policy:NAME."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @click.pass_obj
 def history(frame: Frame, *, instance: str | None, part: str | None, limit: int) -> Answer:
@@ -36,7 +38,9 @@ def history(frame: Frame, *, instance: str | None, part: str | None, limit: int)
         raise InputError("--instance and --part are given both", next_step="give one of them")
     wanted = f"instance:{instance}" if instance is not None else part or ""
     if wanted and (wanted.partition(":")[0] not in _KINDS or not wanted.partition(":")[2]):
-        raise InputError(f"{wanted!r} is no part", next_step="fleet:ENGINE, group:NAME or instance:NAME")
+        raise InputError(
+            f"{wanted!r} is no part", next_step="fleet:ENGINE, group:NAME, instance:NAME or policy:NAME"
+        )
     with frame.open() as setpoint:
         found = setpoint.history(limit=limit, part=wanted)
     page: list[Block] = [Table(("REVISION", "WHEN", "WHO", "WHY"), [revision_cells(each) for each in found])]
