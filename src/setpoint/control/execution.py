@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.control import proposals
+from setpoint.control import gate, proposals
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.engines.plan import StepKind
 from setpoint.engines.registry import get_engine
 from setpoint.engines.session import Application, run_restart_command
-from setpoint.errors import InputError
+from setpoint.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,19 +56,28 @@ def carry_out(
     """
     made, store = application.plan, context.store
     permit = admit(*application.check())
-    with store.transaction():
-        proposals.spend(context, permit, f"applied to {made.instance}")
-        logbook.begin(permit)
-        if made.over_budget:
-            detail = {"plan": made.hash, "over_budget": made.over_budget, "because": why.accepted_risk}
-            store.audit.append(permit.actor, "risk.accepted", made.instance, detail, context.now())
-        if why.emergency:
-            detail = {"plan": made.hash, "because": why.emergency, **permit.detail()}
-            store.audit.append(permit.actor, "emergency.begun", made.instance, detail, context.now())
+    try:
+        with store.transaction():
+            proposals.spend(context, permit, f"applied to {made.instance}")
+            logbook.begin(permit)
+            _tell_reasons(context, made, permit, why)
+    except ConflictError as fault:
+        gate.note_refusal(context, permit.principal, permit.right, made.instance, fault.what)
+        raise
     verified = logbook.ended(application.run, let_go=let_go)
     store.snapshots.put(verified.observation, verified.catalog.data)
     checkpoint_if_due(context)
     return verified
+
+
+def _tell_reasons(context: Context, made: Plan, permit: Permit, why: Reasons) -> None:
+    audit, now = context.store.audit, context.now()
+    if made.over_budget:
+        detail = {"plan": made.hash, "over_budget": made.over_budget, "because": why.accepted_risk}
+        audit.append(permit.actor, "risk.accepted", made.instance, detail, now)
+    if why.emergency:
+        detail = {"plan": made.hash, "because": why.emergency, **permit.detail()}
+        audit.append(permit.actor, "emergency.begun", made.instance, detail, now)
 
 
 def make_application(

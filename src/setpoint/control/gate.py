@@ -65,13 +65,18 @@ def refuse(
     is_policy: bool = False,
 ) -> NoReturn:
     """Leave an audit row and raise: `RefusedError` where policy spoke, else `NotPermittedError`."""
-    detail: dict[str, Any] = {"right": right.value, "because": what[:2000], "account": principal.account}
-    context.store.audit.append(principal.name, "gate.refused", place or "fleet", detail, context.now())
+    note_refusal(context, principal, right, place, what)
     if is_policy:
         raise RefusedError(what, where=place, next_step=next_step)
     raise NotPermittedError(
         what, where=place, next_step=next_step or "`setpoint whoami` shows what you may do; ask for the role"
     )
+
+
+def note_refusal(context: Context, principal: Principal, right: Right, place: str, what: str) -> None:
+    """Leave the audit row of a refusal; outside of any transaction that the refusal undoes."""
+    detail: dict[str, Any] = {"right": right.value, "because": what[:2000], "account": principal.account}
+    context.store.audit.append(principal.name, "gate.refused", place or "fleet", detail, context.now())
 
 
 def principal_named(context: Context, name: str) -> Principal:

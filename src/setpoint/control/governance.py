@@ -119,9 +119,14 @@ def carry_out(context: Context, name: str) -> str:
             what, next_step=f"`setpoint apply {change.subject} --plan {change.digest[:12]}` applies it"
         )
     permit = admission.admit_change(context, kept, proposals.needs_of(context, change), _RIGHTS[change.kind])
-    with context.store.transaction():
-        done = _do(context, kept, permit)
-        proposals.spend(context, permit, done)
+    try:
+        with context.store.transaction():
+            done = _do(context, kept, permit)
+            proposals.spend(context, permit, done)
+    except RefusedError as fault:
+        # What a doer noted of its refusal went with the transaction.
+        gate.note_refusal(context, permit.principal, permit.right, change.subject, fault.what)
+        raise
     return done
 
 
