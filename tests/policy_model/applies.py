@@ -121,7 +121,8 @@ class Applies(Deeds):
             assert is_stale, f"stale for nothing: {fault}"
             return
         assert type(fault) is RefusedError, repr(fault)
-        if is_stale or self.world.seen.get(made.name) != before:
+        is_withdrawn = proposal is not None and proposal.is_ground_moved  # though it may have moved back since
+        if is_stale or is_withdrawn or self.world.seen.get(made.name) != before:
             return
         assert grants is not None
         answers = [

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from setpoint.config.diff import ABSENT, diff_configurations
 from setpoint.control.electorate import electorate_of
-from setpoint.control.gate import authenticate, refuse, require, require_somewhere
+from setpoint.control.gate import authenticate, principal_named, refuse, require, require_somewhere
 from setpoint.control.permit import Permit
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.control.watch import catalog_of
 from setpoint.engines.plan import StepKind
+from setpoint.errors import ConflictError
 from setpoint.policy.approval import stand
 from setpoint.policy.intent import Intent, Move
 from setpoint.policy.person import Right
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, SettingText
+    from setpoint.config.configuration import Configuration, Instance, SettingText
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.engines.plan import Plan
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     from setpoint.policy.person import Principal
     from setpoint.policy.verdict import Need
     from setpoint.store.registers import Kept
+
+_RIGHT_TO_ASK = {
+    "plan": Right.PROPOSE,
+    "policy": Right.PROPOSE,
+    "waiver": Right.WAIVE,
+    "people": Right.MANAGE_PEOPLE,
+}
+"""What the author of a change must still be trusted with when it is carried out."""
 
 _GUARDED = ("engine", "group", "environment", "labels", "facts", "target", "password", "restart_command")
 """What decides which rules an instance falls under and how they come out, which server it stands for, and
@@ -51,7 +60,7 @@ def admit_edit(context: Context, before: Configuration, after: Configuration) ->
     if not principal.is_single_user:
         for what, place in _edits_out_of_reach(principal, before, after):
             refuse(context, principal, Right.EDIT, place, what)
-        for what, place in _edits_of_policy(before, after):
+        for what, place in _edits_of_policy(context, before, after):
             next_step = "`setpoint change propose --document FILE` has an edit approved"
             refuse(context, principal, Right.EDIT_POLICY, place, what, next_step=next_step)
     reasons = [
@@ -123,7 +132,20 @@ def admit_apply(
         verdict,
         change=change.id if change is not None else "",
         version=kept.version if kept is not None else 0,
+        head=_head_id(context),
     )
+
+
+def check_ground(context: Context, permit: Permit) -> None:
+    """Raise `ConflictError` when the configuration, policies included, moved since a permit was given."""
+    if permit.head is not None and permit.head != _head_id(context):
+        message = "the configuration was changed in this very moment"
+        raise ConflictError(message, next_step="make a new plan and read it again")
+
+
+def _head_id(context: Context) -> str:
+    head = context.head()[0]
+    return head.id if head is not None else ""
 
 
 def admit_change(context: Context, kept: Kept[Change], needs: Sequence[Need], right: Right) -> Permit:
@@ -138,6 +160,12 @@ def admit_change(context: Context, kept: Kept[Change], needs: Sequence[Need], ri
             change.subject,
             f"{change.id} is {state_of(change, context.now())}",
         )
+    author = principal_named(context, change.author)
+    if not any(author.granting(_RIGHT_TO_ASK[change.kind])):
+        what = (
+            f"{change.author}, who proposed {change.id}, may not {_RIGHT_TO_ASK[change.kind].value} any more"
+        )
+        refuse(context, permit.principal, right, change.subject, what, is_policy=True)
     standing = stand(change, needs, electorate_of(context))
     if not standing.is_complete:
         refuse(context, permit.principal, right, change.subject, _lacking(change, standing), is_policy=True)
@@ -235,7 +263,9 @@ def _edits_out_of_reach(
             yield f"{who} may not edit {part}", part
 
 
-def _edits_of_policy(before: Configuration, after: Configuration) -> Iterable[tuple[str, str]]:
+def _edits_of_policy(
+    context: Context, before: Configuration, after: Configuration
+) -> Iterable[tuple[str, str]]:
     """Answer edits that change policy, or under which policy an instance falls."""
     for name in sorted(before.policies.keys() | after.policies.keys()):
         if before.policies.get(name) != after.policies.get(name):
@@ -249,18 +279,34 @@ def _edits_of_policy(before: Configuration, after: Configuration) -> Iterable[tu
             yield f"{name} is under policy and would be taken out", f"instance:{name}"
         elif any(getattr(old, field) != getattr(new, field) for field in _GUARDED):
             yield f"{name} is under policy, and this could take it out from under it", f"instance:{name}"
-    yield from _doubles(before, after)
+    yield from _doubles(context, before, after)
 
 
-def _doubles(before: Configuration, after: Configuration) -> Iterable[tuple[str, str]]:
-    """Answer new instances that stand for a server which is registered already, under another name."""
-    if not before.policies:
+def _doubles(context: Context, before: Configuration, after: Configuration) -> Iterable[tuple[str, str]]:
+    """Answer instances that an edit points at a server which another one stands for already.
+
+    By name and port: two names of one host are two servers to whoever only reads the configuration.
+    """
+    moved = [
+        name
+        for name, each in after.instances.items()
+        if each.target and (name not in before.instances or before.instances[name].target != each.target)
+    ]
+    if not (before.policies and moved):
         return
-    known = {each.target: name for name, each in before.instances.items() if each.target}
-    for name in sorted(after.instances.keys() - before.instances.keys()):
-        other = known.get(after.instances[name].target)
-        if other is not None:
-            yield f"{name} has the target of {other}", f"instance:{name}"
+    servers: dict[tuple[str, str], set[str]] = {}
+    for instances in (before.instances, after.instances):
+        for name, each in instances.items():
+            if each.target:
+                servers.setdefault(_server(context, each), set()).add(name)
+    for name in sorted(moved):
+        others = sorted(servers[_server(context, after.instances[name])] - {name})
+        if others:
+            yield f"{name} has the target of {others[0]}", f"instance:{name}"
+
+
+def _server(context: Context, instance: Instance) -> tuple[str, str]:
+    return instance.engine, context.engine_of(instance).server_of(instance.target)
 
 
 def _setting_moves(before: Configuration, after: Configuration) -> Iterable[tuple[str, list[Move]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.control import gate, proposals
+from setpoint.control import admission, gate, proposals
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.engines.plan import StepKind
 from setpoint.engines.registry import get_engine
@@ -55,9 +55,11 @@ def carry_out(
     applies that rest on one approval only one begins.
     """
     made, store = application.plan, context.store
-    permit = admit(*application.check())
+    seen = application.check()
+    permit = admit(*seen)
     try:
         with store.transaction():
+            admission.check_ground(context, permit)
             proposals.spend(context, permit, f"applied to {made.instance}")
             logbook.begin(permit)
             _tell_reasons(context, made, permit, why)

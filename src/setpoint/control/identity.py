@@ -77,6 +77,7 @@ def authenticate(context: Context) -> Principal:
         account=claim.account,
         grants=narrowed(person.grants, claim.roles, claim.scope) if is_narrowed else person.grants,
         is_narrowed=is_narrowed,
+        held=person.grants,
     )
 
 

@@ -189,10 +189,11 @@ def to_take_back(context: Context, records: list[Apply], catalog: Catalog) -> li
             del records[0]
             continue
         begun = Begun(find_plan(context, record.plan_hash), tuple(range(record.step)))
-        if record.outcome == "applied":
-            if found and not is_cut_short and not builds_on(found[-1], begun, catalog):
-                break
-            is_cut_short = False
+        is_older = bool(found) and not is_cut_short
+        if record.outcome == "applied" and is_older and not builds_on(found[-1], begun, catalog):
+            break
+        # An undo that was cut short was taking back the record below it, and nothing older for that.
+        is_cut_short = False
         found.append(begun)
         del records[0]
     return found

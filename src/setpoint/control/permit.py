@@ -22,6 +22,8 @@ class Permit:
     verdict: Verdict | None = None
     change: str = ""
     version: int = 0
+    head: str | None = None
+    """The revision that was the head when the verdict was given; None where no verdict was asked for."""
 
     @property
     def actor(self) -> str:

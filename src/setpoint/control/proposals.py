@@ -16,6 +16,7 @@ import msgspec
 from setpoint.config.revision import canonical, content_hash
 from setpoint.control import admission, gate
 from setpoint.control.electorate import electorate_of
+from setpoint.control.history import setter
 from setpoint.control.past import find_plan
 from setpoint.control.standing import is_base_current
 from setpoint.control.subject import policies_of
@@ -79,11 +80,32 @@ def propose_plan(
         reason=reason,
         ticket=ticket,
         is_emergency=is_emergency,
+        editors=editors_of(context, made),
         proposed_at=context.now(),
         expires_at=_expiry(context.now(), verdict.needs),
         needs=verdict.needs,
     )
     return _open(context, permit, change)
+
+
+def editors_of(context: Context, made: Plan) -> tuple[str, ...]:
+    """Answer who gave what a plan moves its new texts: the authors of the revisions that set them.
+
+    Where nothing sets a moved parameter any more, whoever last changed the instance's part counts.
+    """
+    configuration = context.head()[1]
+    instance = configuration.instance(made.instance)
+    parts = [f"instance:{made.instance}", f"group:{instance.group}", f"fleet:{instance.engine}"]
+    found: set[str] = set()
+    for name in {step.parameter.lower() for step in made.steps if step.parameter}:
+        fields = [(part, f"settings.{name}") for part in parts]
+        fields += [(part, "template") for part in parts[:2]]
+        setters = (setter(context, part, field) for part, field in fields)
+        found.add(next((each.author for each in setters if each is not None), ""))
+    if "" in found:
+        last = context.store.revisions.log(limit=1, part=parts[0])
+        found.update(each.author for each in last)
+    return tuple(sorted(found - {""}))
 
 
 def propose_payload(
@@ -234,6 +256,8 @@ def _ground_lost(context: Context, change: Change) -> str:
         return "the configuration or the policy it rests on was changed" if is_lost else ""
     if payload_digest(change.kind, change.subject, change.payload, change.base) != change.digest:
         return "its content is not what was proposed"
+    if change.kind in ("waiver", "people") and not is_base_current(context, change.base, ()):
+        return "the policy it was proposed under was changed"
     if change.kind == "policy":
         parts = tuple(msgspec.json.decode(change.payload))
         is_lost = not is_base_current(context, change.base, parts)

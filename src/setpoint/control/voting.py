@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from setpoint.policy.person import Principal
     from setpoint.store.registers import Kept
 
+_LEAST_DIGITS = 8
+
 
 def approve(context: Context, name: str, *, reason: str = "", digest: str = "") -> Change:
     """Give one's voice to an open change.
@@ -46,17 +48,21 @@ def approve(context: Context, name: str, *, reason: str = "", digest: str = "") 
 
     if not change.is_open(context.now()):
         no(f"{change.id} is {admission.state_of(change, context.now())}")
+    if digest and len(digest) < _LEAST_DIGITS:
+        no(f"{digest} is too short to name what was read", f"give {_LEAST_DIGITS} digits or more")
     if digest and not change.digest.startswith(digest):
         no(f"{change.id} is for {change.digest[:12]}, not for {digest[:12]}", "read it again")
     if permit.principal.is_single_user:
         no("a store of one user knows no second person", "`setpoint person add` makes people known")
     if who == change.author:
         no(f"{who} proposed {change.id}, and nobody approves their own change")
+    if who in change.editors:
+        no(f"{who} asked for the new values of {change.id}, and nobody approves their own change")
     if any(who in voice.identities for voice in change.voices):
         no(f"{who} has a voice on {change.id} already")
     giver = _speaks_for(context, change, permit.principal)
     if giver is None:
-        no(f"{who} holds none of the roles that {change.id} asks for there")
+        no(f"{who} may not approve {change.id}: {who} holds none of the roles that it asks for there")
     voice = Voice(
         by=who,
         account=permit.principal.account,
@@ -81,7 +87,7 @@ def reject(context: Context, name: str, *, reason: str) -> Change:
     has_spoken = any(who in voice.identities for voice in kept.value.voices)
     may_speak = permit.principal.is_single_user or has_spoken
     if not may_speak and _speaks_for(context, kept.value, permit.principal) is None:
-        what = f"{who} holds none of the roles that {kept.value.id} asks for there"
+        what = f"{who} may not reject {kept.value.id}: {who} holds none of the roles that it asks for there"
         gate.refuse(context, permit.principal, Right.APPROVE, kept.value.subject, what)
     return _end(context, permit, kept, "rejected", reason)
 
@@ -121,6 +127,6 @@ def _speaks_for(context: Context, change: Change, principal: Principal) -> str |
     overdue = is_overdue(change, context.now())
     found: list[str] = []
     for need in needs_of(context, change):
-        found += givers(who, need, electorate, is_overdue=overdue)
-    taken = {change.author, *(name for voice in change.voices for name in voice.identities)}
+        found += givers(who, need, electorate, is_overdue=overdue, is_narrowed=principal.is_narrowed)
+    taken = {change.author, *change.editors, *(name for voice in change.voices for name in voice.identities)}
     return min((giver for giver in found if giver not in taken), default=None)

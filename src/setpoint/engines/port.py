@@ -155,6 +155,10 @@ class Engine(Protocol):
         """Answer the steps from observed to desired, for the parameters that differ, in a safe order."""
         ...
 
+    def server_of(self, address: str) -> str:
+        """Answer the server an address names, in one form however it is written; no user, no database."""
+        ...
+
     def connect(self, target: Target, *, is_read_only: bool) -> Driver:
         """Connect; raise `UnreachableError`."""
         ...

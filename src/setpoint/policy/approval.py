@@ -58,6 +58,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     ticket: str = ""
     payload: str = ""
     is_emergency: bool = False
+    editors: tuple[str, ...] = ()
+    """Who gave the settings that a plan moves their new texts: authors too, whoever proposes."""
     proposed_at: datetime
     expires_at: datetime
     needs: tuple[Need, ...] = ()
@@ -131,13 +133,20 @@ def stand(change: Change, needs: Sequence[Need], electorate: Electorate) -> Stan
     )
 
 
-def givers(name: str, need: Need, electorate: Electorate, *, is_overdue: bool) -> tuple[str, ...]:
-    """Answer for whom a person may speak towards a need: themselves (empty text), or who lent their voice."""
+def givers(
+    name: str, need: Need, electorate: Electorate, *, is_overdue: bool, is_narrowed: bool = False
+) -> tuple[str, ...]:
+    """Answer for whom a person may speak towards a need: themselves (empty text), or who lent their voice.
+
+    With a narrowed token they speak by the roles it holds, not as owner and for nobody else.
+    """
 
     def can_speak(who: str) -> bool:
         is_owner = need.quorum.needs_owner and who in _owners(need, electorate)
         return is_owner or _holds(who, need, electorate, is_overdue=is_overdue)
 
+    if is_narrowed:
+        return ("",) if _holds(name, need, electorate, is_overdue=is_overdue) else ()
     own = [""] if can_speak(name) else []
     lent = [
         lent.giver
@@ -164,17 +173,23 @@ def _sound_voices(change: Change, electorate: Electorate, uncounted: list[str]) 
 
 
 def _fault_of(voice: Voice, change: Change, electorate: Electorate) -> str:
-    if change.author in voice.identities:
-        return "the author's own voice never counts"
-    if voice.digest != change.digest:
-        return "it was given for something else"
-    for name in sorted(voice.identities):
-        person = electorate.people.get(name)
-        if person is None or person.removed_at is not None:
-            return f"{name} is not among the people any more"
-        if person.is_service:
-            return f"{name} is a service, and only people approve"
-    return ""
+    """Say why a voice can count for nothing; empty when it may."""
+    faults = (
+        (change.author in voice.identities, "the author's own voice never counts"),
+        (voice.identities & set(change.editors), "the voice of who asked for the new values never counts"),
+        (voice.at > electorate.at, "it is dated later than now"),
+        (voice.digest != change.digest, "it was given for something else"),
+    )
+    found = [text for is_so, text in faults if is_so]
+    found += [_fault_of_person(name, electorate) for name in sorted(voice.identities)]
+    return next(filter(None, found), "")
+
+
+def _fault_of_person(name: str, electorate: Electorate) -> str:
+    person = electorate.people.get(name)
+    if person is None or person.removed_at is not None:
+        return f"{name} is not among the people any more"
+    return f"{name} is a service, and only people approve" if person.is_service else ""
 
 
 def _tally(change: Change, need: Need, voices: Sequence[Voice], electorate: Electorate) -> Tally:

@@ -111,10 +111,17 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     is_single_user: bool = False
     is_narrowed: bool = False
     """Whether they came in with a token that holds less than the person does."""
+    held: tuple[Grant, ...] = ()
+    """All the person holds, also what this token leaves at home: a limit for a role binds who has it."""
 
     def roles(self, name: str, instance: Instance) -> frozenset[Role]:
         """Answer the roles held over an instance."""
         return frozenset(grant.role for grant in self.grants if grant.scope.fits(name, instance))
+
+    def roles_held(self, name: str, instance: Instance) -> frozenset[Role]:
+        """Answer the roles over an instance, those that a token leaves at home included."""
+        grants = (*self.grants, *self.held)
+        return frozenset(grant.role for grant in grants if grant.scope.fits(name, instance))
 
     def may(self, right: Right, name: str, instance: Instance) -> bool:
         """Tell whether they may do something to an instance."""

@@ -18,7 +18,7 @@ from setpoint.policy.limits import LimitAnswer, judge_budget_on, judge_limit_on,
 from setpoint.policy.verdict import Outcome, Verdict, make_verdict
 from setpoint.policy.window import is_frozen, is_open, next_opening
 from setpoint.policy.window import shown as shown_window
-from setpoint.policy.word import Word, approvals_for, has_role, in_emergency, needs_of, shown
+from setpoint.policy.word import Word, approvals_for, in_emergency, is_bound, needs_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -147,7 +147,7 @@ class _Case:
         intent, subject = self.intent, self.intent.subject
         for limit, moved in self.rules.limits_on(self._spoken, subject):
             rule = limit.rule
-            if not rule.roles or has_role(intent.by, subject, rule.roles):
+            if not rule.roles or is_bound(intent.by, subject, rule.roles):
                 yield from self._on_limit(limit, moved, partial(judge_limit_on, rule))
         moved = self._spenders if self.rules.budgets else ()
         for budget in self.rules.budgets if moved else ():

@@ -119,6 +119,11 @@ def has_role(who: Principal, subject: Subject, roles: Iterable[Role]) -> bool:
     return who.is_single_user or not who.roles(subject.name, subject.instance).isdisjoint(roles)
 
 
+def is_bound(who: Principal, subject: Subject, roles: Iterable[Role]) -> bool:
+    """Tell whether a rule for some roles binds somebody, whatever their token leaves at home."""
+    return who.is_single_user or not who.roles_held(subject.name, subject.instance).isdisjoint(roles)
+
+
 def may_break(right: Emergency, kind: Breakable, classes: frozenset[ParameterClass]) -> bool:
     """Tell whether an emergency right breaks a kind of rule for parameters of these classes, all of them."""
     if kind not in right.may_break:

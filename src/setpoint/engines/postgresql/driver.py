@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from setpoint.catalog import Version
 from setpoint.engines.port import Reply
@@ -47,6 +47,7 @@ FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 AND (l.classid, l.objid) = ({LOCK_KEYS[0]}, {LOCK_KEYS[1]})
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants
+_PORT = 5432
 _NAME_BYTES = 63
 _RETRY_SECONDS = 0.1
 _PARTING_SECONDS = 1.0
@@ -300,3 +301,15 @@ def _fitting(name: str) -> str:
     """Cut a name to what the server keeps of it; it keeps ASCII only."""
     plain = "".join(character if " " <= character <= "~" else "?" for character in name)
     return plain[:_NAME_BYTES]
+
+
+def server_of(address: str) -> str:
+    """Answer host and port of a connection string, sorted where it names several; as written if unreadable."""
+    try:
+        words = conninfo_to_dict(address)
+    except psycopg.Error:
+        return " ".join(address.split())
+    hosts = str(words.get("hostaddr") or words.get("host") or "").lower().split(",")
+    ports = str(words.get("port") or _PORT).split(",")
+    pairs = zip(hosts, ports if len(ports) > 1 else ports * len(hosts), strict=False)
+    return ",".join(sorted(f"{host.rstrip('.')}:{port}" for host, port in pairs))

@@ -74,6 +74,12 @@ class PostgresEngine:
         """Answer the steps from observed to desired."""
         return apply.steps(desired, releases, observation, catalog, reasons)
 
+    def server_of(self, address: str) -> str:
+        """Answer host and port."""
+        from setpoint.engines.postgresql.driver import server_of
+
+        return server_of(address)
+
     def connect(self, target: Target, *, is_read_only: bool) -> Driver:
         """Connect; raise `UnreachableError`. The database client is loaded here, at first use."""
         from setpoint.engines.postgresql.driver import PostgresDriver

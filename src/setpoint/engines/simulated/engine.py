@@ -63,6 +63,10 @@ class SimulatedEngine:
         """Answer the steps from observed to desired."""
         return apply.steps(desired, releases, observation, catalog, reasons)
 
+    def server_of(self, address: str) -> str:
+        """Answer the address: it has one form only."""
+        return address.strip()
+
     def connect(self, target: Target, *, is_read_only: bool) -> Driver:
         """Connect; the simulated server makes no difference between readers and writers."""
         from setpoint.engines.simulated.driver import SimulatedDriver
