@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.control.conftest import NAME, PART
 from tests.control.town import Town, found
 
-from setpoint.config.configuration import Group
+from setpoint.config.configuration import Group, Instance
 from setpoint.errors import (
     ConflictError,
     GuardrailError,
@@ -143,8 +144,6 @@ def test_who_lost_the_role_has_no_voice_any_more(town):
 def test_an_instance_does_not_slip_out_of_a_scope(town):
     from dataclasses import replace  # noqa: F401
 
-    import msgspec
-
     instance = town.lin.configuration().instance(NAME)
     moved = msgspec.structs.replace(instance, environment="staging")
     with pytest.raises(NotPermittedError, match="out from under"):
@@ -155,6 +154,19 @@ def test_an_instance_does_not_slip_out_of_a_scope(town):
         town.lin.add_instance(
             "twin", msgspec.structs.replace(instance, environment="staging"), reason="a twin"
         )
+
+
+@pytest.mark.parametrize("field", ["restart_command", "password"])
+def test_what_runs_or_is_read_as_setpoints_account_is_not_an_operators_to_choose(town, field):
+    text = {"restart_command": "sh -c mine", "password": "file:/etc/shadow"}[field]
+    mine = Instance(engine="simulated", target="memory:mine", **{field: text})
+    town.settle("ova", Role.OPERATOR)
+    with pytest.raises(NotPermittedError, match="may not bring in"):
+        town.ova.add_instance("mine", mine, reason="mine")
+    town.lin.add_instance("first", mine, reason="an administrator's")
+    town.ova.add_instance(
+        "second", msgspec.structs.replace(mine, target="memory:other"), reason="like the first"
+    )
 
 
 def test_an_operator_stays_in_their_scope(town, server):
@@ -237,8 +249,6 @@ def test_two_applies_do_not_share_one_approval(town, monkeypatch):
 
 
 def test_only_plans_made_here_are_applied(town):
-    import msgspec
-
     made = wish(town.lin, sort_memory="16MB")
     forged = msgspec.structs.replace(made, warnings=("mine",))
     with pytest.raises(RefusedError, match="made no such plan"):

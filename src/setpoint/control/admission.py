@@ -60,6 +60,11 @@ def admit_edit(context: Context, before: Configuration, after: Configuration) ->
     if not principal.is_single_user:
         for what, place in _edits_out_of_reach(principal, before, after):
             refuse(context, principal, Right.EDIT, place, what)
+        for what, place in _edits_of_trust(principal, before, after):
+            next_step = (
+                "an administrator sets it, or `setpoint change propose --document FILE` has it approved"
+            )
+            refuse(context, principal, Right.EDIT, place, what, next_step=next_step)
         for what, place in _edits_of_policy(context, before, after):
             next_step = "`setpoint change propose --document FILE` has an edit approved"
             refuse(context, principal, Right.EDIT_POLICY, place, what, next_step=next_step)
@@ -261,6 +266,23 @@ def _edits_out_of_reach(
             continue
         if not is_in:
             yield f"{who} may not edit {part}", part
+
+
+def _edits_of_trust(
+    principal: Principal, before: Configuration, after: Configuration
+) -> Iterable[tuple[str, str]]:
+    """Answer new commands to run and new secrets to read: both happen as Setpoint's own account.
+
+    What stands in the configuration already, somebody trusted has put there; an administrator may do more.
+    """
+    if principal.may_everywhere(Right.MANAGE_PEOPLE):
+        return
+    for field, noun in (("restart_command", "restart command"), ("password", "place of a password")):
+        known = {getattr(each, field) for each in before.instances.values()} | {""}
+        for name in sorted(after.instances):
+            old, new = before.instances.get(name), after.instances[name]
+            if old is not new and getattr(new, field) not in known:
+                yield f"{principal.name} may not bring in a {noun} that is not in use yet", f"instance:{name}"
 
 
 def _edits_of_policy(
