@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.policy_model.deeds import Deeds, gist
-from tests.policy_model.law import RESTARTED, meaning
+from tests.policy_model.law import meaning
+from tests.policy_model.terms import (
+    RESTARTED,
+)
 from tests.policy_model.world import CHOICES, Made, Seat, Server
 
 from setpoint.engines.plan import StepKind
@@ -121,7 +124,9 @@ class Applies(Deeds):
             assert is_stale, f"stale for nothing: {fault}"
             return
         assert type(fault) is RefusedError, repr(fault)
-        is_withdrawn = proposal is not None and proposal.is_ground_moved  # though it may have moved back since
+        is_withdrawn = (
+            proposal is not None and proposal.is_ground_moved
+        )  # though it may have moved back since
         if is_stale or is_withdrawn or self.world.seen.get(made.name) != before:
             return
         assert grants is not None

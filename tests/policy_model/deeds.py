@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis.stateful import RuleBasedStateMachine
-from tests.policy_model import documents, law, world
-from tests.policy_model.law import (
+from tests.policy_model import documents, law, terms, world
+from tests.policy_model.law import meaning
+from tests.policy_model.terms import (
     RESTARTED,
     Grants,
     Move,
@@ -20,7 +21,6 @@ from tests.policy_model.law import (
     Proposal,
     Question,
     Voice,
-    meaning,
 )
 from tests.policy_model.world import CHOICES, Made, Seat, Server, Stage
 
@@ -158,7 +158,7 @@ class Deeds(RuleBasedStateMachine):
 
     def policies_over(self, name: str) -> list[str]:
         place = self.world.places[name]
-        return [each.name for each in self.world.policies.values() if law.fits(each.scope, name, place)]
+        return [each.name for each in self.world.policies.values() if terms.fits(each.scope, name, place)]
 
     def make_plan(self, dice: Random, name: str) -> Made | None:
         seat = self.one_who_may(dice, "observe", name)
@@ -291,7 +291,7 @@ class Deeds(RuleBasedStateMachine):
         proposal: Proposal | None,
         is_emergency: bool,
         may_restore: bool,
-    ) -> law.Answer:
+    ) -> terms.Answer:
         plan = made.plan
         question = Question(
             name=made.name,
@@ -364,7 +364,7 @@ class Deeds(RuleBasedStateMachine):
 
 def some_grants(dice: Random) -> Grants:
     roles = ("approver", "approver", "operator", "policy owner", "viewer", "emergency")
-    scopes = (law.ALL, law.ALL, world.PRODUCTION, world.STAGING, law.scope_of(group="core"))
+    scopes = (terms.ALL, terms.ALL, world.PRODUCTION, world.STAGING, terms.scope_of(group="core"))
     return tuple((dice.choice(roles), dice.choice(scopes)) for _ in range(dice.choice((0, 1, 1, 2))))
 
 

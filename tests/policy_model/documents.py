@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from tests.policy_model.law import (
+from tests.policy_model.terms import (
     ALL,
     Emergency,
     Freeze,

@@ -11,8 +11,10 @@ from itertools import combinations
 
 from tests.policy_model.terms import (
     ALL,
-    Answer,
     DEFAULTS,
+    RIGHTS,
+    SHIPPED,
+    Answer,
     Emergency,
     Grants,
     Loan,
@@ -24,8 +26,6 @@ from tests.policy_model.terms import (
     Proposal,
     Question,
     Quorum,
-    RIGHTS,
-    SHIPPED,
     Scope,
     Voice,
     Waiver,

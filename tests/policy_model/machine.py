@@ -10,10 +10,15 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
-from tests.policy_model import documents, law, world
+from tests.policy_model import documents, law, terms, world
 from tests.policy_model.applies import Applies
 from tests.policy_model.deeds import some_grants, some_policy
-from tests.policy_model.law import ALL, Person, Policy, Proposal
+from tests.policy_model.terms import (
+    ALL,
+    Person,
+    Policy,
+    Proposal,
+)
 from tests.policy_model.world import CHOICES, PRODUCTION, STAGING, Made, Seat
 
 from setpoint.config.fleet_document import write_fleet
@@ -331,7 +336,7 @@ class Governed(Applies):
         seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "edit"))
         front = self.stage.front(seat)
         if dice.random() < 0.5:
-            policies = {"two": documents.write(law.Policy("two"))}
+            policies = {"two": documents.write(terms.Policy("two"))}
             text = write_fleet(msgspec.structs.replace(self.stage.context.head()[1], policies=policies))
             done = self.attempt(lambda: front.import_fleet(text, "fleet.yaml", reason="all of it"))
             assert isinstance(done, SetpointError) or self.world.texts == policies, "policies by a document"
@@ -390,7 +395,7 @@ class Governed(Applies):
         assert law.may_somewhere(self.grants_in(seat, "asked for a waiver"), "waive")
         assert isinstance(done, Change), "a waiver in force that nobody approved"
         proposal = self.open_proposal(done, seat, None)
-        waiver = law.Waiver(done.subject, parameter, name, scope, self.world.now, ends)
+        waiver = terms.Waiver(done.subject, parameter, name, scope, self.world.now, ends)
         self.payloads[proposal.id] = lambda: self.world.waivers.append(waiver)
 
     # People
@@ -485,7 +490,7 @@ class Governed(Applies):
         if not isinstance(lent, SetpointError):
             assert law.may_somewhere(self.grants_in(seat, "lent a voice"), "approve")
             ends = self.world.now + lasts
-            self.world.loans.append(law.Loan(lent.id, seat.person, to, scope, self.world.now, ends))
+            self.world.loans.append(terms.Loan(lent.id, seat.person, to, scope, self.world.now, ends))
             self.count("voice lent")
 
     # What holds after every step

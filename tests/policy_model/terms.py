@@ -268,5 +268,3 @@ class Answer:
 
     refusals: tuple[str, ...]
     needs: frozenset[Need]
-
-

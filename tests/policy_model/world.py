@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.control.conftest import Simulated
-from tests.policy_model import law
-from tests.policy_model.law import ALL, Grants, Loan, Person, Place, Policy, Proposal, Scope, scope_of
+from tests.policy_model import law, terms
+from tests.policy_model.terms import (
+    ALL,
+    Grants,
+    Loan,
+    Person,
+    Place,
+    Policy,
+    Proposal,
+    Scope,
+    scope_of,
+)
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance
@@ -119,7 +129,7 @@ class World:
     policies: dict[str, Policy] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     proposals: list[Proposal] = field(default_factory=list)
-    waivers: list[law.Waiver] = field(default_factory=list)
+    waivers: list[terms.Waiver] = field(default_factory=list)
     plans: list[Made] = field(default_factory=list)
     ours: dict[str, dict[str, str]] = field(default_factory=lambda: {name: {} for name in PLACES})
     """What we wrote last to each parameter, by instance, as long as it is ours."""
