@@ -50,8 +50,14 @@ class Place:
         return ":".join(parts)
 
 
+NO_ROW: tuple[int, str] = (0, "")
+
+
 class SetpointError(Exception):
-    """Root of the tree. Catch this to catch everything Setpoint raises on purpose."""
+    """Root of the tree. Catch this to catch everything Setpoint raises on purpose.
+
+    `row` is the number and the hash of the audit row that tells of it, `NO_ROW` while none does.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -61,6 +67,7 @@ class SetpointError(Exception):
         self.what = what
         self.where = str(where)
         self.next_step = next_step
+        self.row = NO_ROW
 
     def __str__(self) -> str:
         """Write one line: place, fault, and what to do next."""

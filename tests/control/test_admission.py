@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.control.conftest import NAME, PART
@@ -283,3 +285,37 @@ def test_a_proposal_says_why(town):
     made = wish(town.lin, durable="off")
     with pytest.raises(InputError, match="no reason"):
         town.lin.governance.propose(made.hash, reason="  ")
+
+
+def test_a_proposal_that_waits_too_long_reaches_further_people(setpoint, server):
+    late = "approvals: {durability: {quorum: 1, service level: 4h, escalates to: [policy owner]}}"
+    setpoint.governance.put_policy("safety", f"policy: safety\n{late}\n", reason="begins")
+    town = found(setpoint)
+    made = wish(town.lin, durable="off")
+    change = propose(town.lin, made)
+    with pytest.raises(RefusedError, match="holds none of the roles"):
+        town.pola.governance.approve(change.id)
+    town.clock.pass_by(hours=5)
+    (waiting,) = town.lin.governance.changes(is_open_only=True)
+    assert waiting.escalated_at == town.clock()
+    assert [row["to"] for row in town.reads("change.escalated")] == [["policy owner"]]
+    town.pola.governance.approve(change.id)
+    town.lin.apply(made)
+    assert server.running["durable"] == "off"
+    assert len(town.reads("change.escalated")) == 1
+
+
+def test_a_lent_voice_counts_until_its_end(town, server):
+    made = wish(town.lin, durable="off")
+    change = propose(town.lin, made)
+    town.mara.governance.people.delegate("vic", lasts=timedelta(hours=2), reason="away")
+    town.clock.pass_by(hours=3)
+    with pytest.raises(RefusedError, match="holds none of the roles"):
+        town.vic.governance.approve(change.id)
+    town.mara.governance.people.delegate("vic", lasts=timedelta(hours=2), reason="away again")
+    town.vic.governance.approve(change.id)
+    with pytest.raises(RefusedError, match="has a voice on"):
+        town.mara.governance.approve(change.id)
+    town.lin.apply(made)
+    assert town.reads("change.spent")[0]["approved_by"] == ["vic for mara"]
+    assert server.running["durable"] == "off"

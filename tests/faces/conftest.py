@@ -76,10 +76,11 @@ class Cli:
         return f"{sys.executable} {script}"
 
     def state(self) -> tuple[str, int]:
-        """Answer the head and the length of the audit log: equal when nothing was written."""
+        """Answer the head and how many audit rows tell of more than a refusal: equal when nothing was done."""
         with Setpoint.open(self.store) as setpoint:
             revisions = setpoint.history(limit=1)
-            return revisions[0].id if revisions else "", len(list(setpoint.audit_lines()))
+            done = [row for row in setpoint.audit_rows() if row.action != "gate.refused"]
+            return revisions[0].id if revisions else "", len(done)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from hypothesis.stateful import RuleBasedStateMachine
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Deeds(RuleBasedStateMachine):
     """One fleet under changing policies. `outcomes` and `steps` count over all runs."""
 
-    outcomes: Counter[str] = Counter()
+    outcomes: ClassVar[Counter[str]] = Counter()
     steps = 0
 
     def __init__(self) -> None:
@@ -130,8 +130,16 @@ class Deeds(RuleBasedStateMachine):
     def reconfigure(self, by: Seat, change: Callable[[], None]) -> None:
         """Take over a change of the configuration, and note which proposals lost their ground."""
         before = {name: self.own_part(name) for name in world.PLACES}
+        then = {part: dict(settings) for part, settings in self.world.settings.items()}
         change()
         self.world.editors.update({name: by.person for name in before if before[name] != self.own_part(name)})
+        for part in then.keys() | self.world.settings.keys():
+            old, new = then.get(part, {}), self.world.settings.get(part, {})
+            for parameter in old.keys() | new.keys():
+                if parameter not in new:
+                    del self.world.setters[part, parameter]
+                elif old.get(parameter) != new[parameter]:
+                    self.world.setters[part, parameter] = by.person
         for each in self.world.proposals:
             if each.id in self.grounds and self.grounds[each.id]() != self.ground_then[each.id]:
                 each.is_ground_moved = True
@@ -184,7 +192,13 @@ class Deeds(RuleBasedStateMachine):
             self.count(f"not proposed: {gist(done)}")
             return
         assert self.may(self.grants_in(seat, "proposed"), "propose", made.name)
-        self.open_proposal(done, seat, lambda: self.world.ground(made.name)).is_emergency = is_emergency
+        proposal = self.open_proposal(done, seat, lambda: self.world.ground(made.name))
+        self.fill_in(proposal, made, is_emergency=is_emergency)
+
+    def fill_in(self, proposal: Proposal, made: Made, *, is_emergency: bool = False) -> None:
+        parameters = {step.parameter for step in made.plan.steps if step.parameter}
+        proposal.editors = self.world.who_asked_for(made.name, parameters)
+        proposal.is_emergency = is_emergency
 
     def propose_document(self, dice: Random, name: str, place: Place, after: Instance) -> None:
         seat = self.seat(dice, lambda grants: law.may_somewhere(grants, "propose"))
@@ -240,7 +254,7 @@ class Deeds(RuleBasedStateMachine):
         self.grants_in(seat, "approved")
         voice = done.voices[-1]
         heard = Voice(voice.by, voice.giver, self.world.now, proposal.digest)
-        taken = {proposal.author, *(name for each in proposal.voices for name in each.people)}
+        taken = {*proposal.authors, *(name for each in proposal.voices for name in each.people)}
         assert proposal.is_open(self.world.now), "a voice on what is closed"
         assert len(done.voices) == len(proposal.voices) + 1
         assert (voice.by, voice.at, voice.digest) == (seat.person, self.world.now, proposal.digest)
@@ -252,7 +266,7 @@ class Deeds(RuleBasedStateMachine):
     def is_useful(self, seat: Seat, proposal: Proposal) -> bool:
         """Whether somebody has a voice of their own, not given yet, towards something that is missing."""
         grants = self.world.enter(seat)
-        taken = {proposal.author, *(name for each in proposal.voices for name in each.people)}
+        taken = {*proposal.authors, *(name for each in proposal.voices for name in each.people)}
         if not proposal.is_open(self.world.now) or grants is None or seat.person in taken:
             return False
         if not self.world.electorate.stands(seat.person):
@@ -343,10 +357,12 @@ class Deeds(RuleBasedStateMachine):
     def carry_out_proposal(self, proposal: Proposal, seat: Seat) -> None:
         """Do what an approved change of policy or a waiver says."""
         missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
+        right = {"policy": "propose", "waiver": "waive"}[proposal.kind]
+        is_trusted = law.may_somewhere(self.world.people[proposal.author].grants, right)
         done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
         if isinstance(done, SetpointError):
             grants = self.world.enter(seat)
-            is_excused = grants is None or not law.may_somewhere(grants, "propose")
+            is_excused = grants is None or not law.may_somewhere(grants, "propose") or not is_trusted
             is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
             assert missing or is_excused or is_late or proposal.is_ground_moved, (
                 f"refused for nothing: {done}"
@@ -354,6 +370,7 @@ class Deeds(RuleBasedStateMachine):
             self.count(f"{proposal.kind} not carried out")
             return
         assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
+        assert is_trusted, f"{proposal.author}, who asked for it, is not trusted with it any more"
         assert not missing, f"{proposal} was carried out without {missing}"
         if proposal.id in self.grounds:
             assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"

@@ -70,11 +70,9 @@ def within(grants: Grants, roles: frozenset[str], scope: Scope) -> Grants:
     """What a token that holds only some roles, in some places, leaves of grants."""
     left: list[tuple[str, Scope]] = []
     for role, own in grants:
-        mine, narrow = dict(own), dict(scope)
-        both = {
-            key: mine[key] & narrow[key] if key in mine and key in narrow else mine.get(key, narrow.get(key))
-            for key in mine.keys() | narrow.keys()
-        }
+        both = dict(own)
+        for key, words in scope:
+            both[key] = both.get(key, words) & words
         if (not roles or role in roles) and all(both.values()):
             left.append((role, tuple(sorted(both.items()))))
     return tuple(left)
@@ -256,7 +254,7 @@ def is_met(need: Need, proposal: Proposal | None, electorate: Electorate) -> boo
         voice
         for voice in proposal.voices
         if voice.digest == proposal.digest
-        and proposal.author not in voice.people
+        and not voice.people & proposal.authors
         and all(electorate.stands(name) for name in voice.people)
         and electorate.at < voice.at + quorum.expires
         and (not voice.giver or electorate.is_lent(voice, need.instance))

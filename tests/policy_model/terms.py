@@ -228,10 +228,16 @@ class Proposal:
     author: str
     proposed: datetime
     expires: datetime
+    editors: frozenset[str] = frozenset()
+    """Who asked for the values that a plan moves to: authors too, whoever proposes."""
     is_emergency: bool = False
     voices: list[Voice] = field(default_factory=list)
     state: str = "open"
     is_ground_moved: bool = False
+
+    @property
+    def authors(self) -> frozenset[str]:
+        return self.editors | {self.author}
 
     def is_open(self, at: datetime) -> bool:
         return self.state == "open" and at < self.expires

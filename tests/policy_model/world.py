@@ -1,4 +1,4 @@
-"""The world the machine plays in: a governed store over three simulated instances, and what the model knows."""
+"""The world the machine plays in: a governed store over three simulated instances, and what is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.control.conftest import Simulated
 from tests.policy_model import law, terms
@@ -30,7 +30,7 @@ from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance
 from setpoint.control import identity
 from setpoint.control.context import Context
-from setpoint.control.identity import Credential
+from setpoint.control.credential import Credential
 from setpoint.engines.simulated import driver
 from setpoint.policy import person as product
 from setpoint.policy.selector import Selector, selector_of
@@ -69,6 +69,9 @@ CHOICES = {
     "page_cost": ("1.0", "2.0", "4.0"),
 }
 
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Server = tuple[dict[str, str], dict[str, str]]
 """What a server has persisted and what it runs with."""
@@ -135,6 +138,8 @@ class World:
     """What we wrote last to each parameter, by instance, as long as it is ours."""
     editors: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PLACES, "root"))
     """Who changed an instance's own part of the configuration last."""
+    setters: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Who gave a setting of a part the text it has."""
     seen: dict[str, Any] = field(default_factory=dict)
     """The server as it was when the product looked last."""
 
@@ -154,11 +159,27 @@ class World:
             return None
         return law.within(person.grants, seat.roles, seat.scope) if seat.is_narrowed else person.grants
 
+    def parts(self, name: str) -> tuple[str, ...]:
+        """The parts of the configuration that make up an instance's settings, the one that wins first."""
+        group = self.places[name].group
+        return f"instance:{name}", *([f"group:{group}"] if group else []), "fleet:simulated"
+
+    def who_asked_for(self, name: str, parameters: Iterable[str]) -> frozenset[str]:
+        """Who gave an instance's parameters their texts; for one without, who changed the instance last."""
+        found: set[str] = set()
+        for parameter in parameters:
+            given = [
+                self.setters[part, parameter]
+                for part in self.parts(name)
+                if (part, parameter) in self.setters
+            ]
+            found.add(given[0] if given else self.editors[name])
+        return frozenset(found)
+
     def ground(self, name: str) -> Any:
         """What a plan for an instance rests on: its own parts of the configuration, and all policies."""
         place = self.places[name]
-        parts = ("fleet:simulated", f"instance:{name}", *([f"group:{place.group}"] if place.group else []))
-        settings = tuple(tuple(sorted(self.settings.get(part, {}).items())) for part in parts)
+        settings = tuple(tuple(sorted(self.settings.get(part, {}).items())) for part in self.parts(name))
         return repr(place), settings, tuple(sorted(self.texts.items()))
 
     def proposal_for(self, digest: str) -> Proposal | None:

@@ -28,7 +28,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -46,13 +46,15 @@ from setpoint.config.configuration import (
 from setpoint.config.document import Faults, Mapping, Node, Scalar, Sequence, read_yaml
 from setpoint.config.facts import DeclaredFacts, Storage
 from setpoint.config.identifier import IDENTIFIER_ADVICE, is_identifier
-
-if TYPE_CHECKING:
-    from setpoint.errors import Place
+from setpoint.errors import InputError, InputErrors, Place
 
 FORMAT = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.$ -]{0,126}")
+PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_.$ -]{0,126}")
+PARAMETER_ADVICE = "letters, digits and _ . $ -, beginning with a letter or underscore, 127 at most"
+MAX_BYTES = 16 * 2**20
+"""How long a fleet document may be, in bytes of UTF-8."""
+
 _TEMPLATE = re.compile(r"([a-z][a-z0-9_-]*)@(\d+)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)", re.IGNORECASE)
 _MAX_SIZE = 2**60
@@ -75,12 +77,25 @@ class FleetDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_document(text: str, source: str) -> FleetDocument:
     """Read a fleet document; raise `InputErrors` naming every fault with its line and column."""
+    _check_size(text, source)
     faults = Faults()
     node = read_yaml(text, source, faults)
     configuration = _Reader(faults).configuration(node)
     faults.raise_any()
     has_policies = isinstance(node, Mapping) and "policies" in node.entries
     return FleetDocument(configuration=configuration, has_policies=has_policies)
+
+
+def _check_size(text: str, source: str) -> None:
+    try:
+        # UTF-8 has a byte a character at least; what is too long for that need not be written out.
+        size = len(text) if len(text) > MAX_BYTES else len(text.encode())
+    except UnicodeEncodeError as fault:
+        line = text.count("\n", 0, fault.start) + 1
+        raise InputErrors([InputError("holds half a character", where=Place(source, line))]) from None
+    if size > MAX_BYTES:
+        what = f"a fleet document is at most {MAX_BYTES} bytes long"
+        raise InputErrors([InputError(what, where=Place(source))])
 
 
 def read_fleet(text: str, source: str) -> Configuration:
@@ -263,8 +278,8 @@ class _Reader:
         settings: Settings = {}
         for name, value in node.entries.items():
             place = node.key_places[name]
-            if not _PARAMETER.fullmatch(name):
-                self._faults.add(place, f"{name!r} is no parameter name")
+            if not PARAMETER.fullmatch(name):
+                self._faults.add(place, f"{name[:80]!r} is no parameter name", PARAMETER_ADVICE)
             elif name.lower() in settings:
                 self._faults.add(place, f"{name!r} stands twice in another case", "keep one of them")
             else:

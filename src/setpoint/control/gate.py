@@ -2,20 +2,50 @@
 
 Whatever face a wish comes through, it ends here before it has an effect: the actor is authenticated at that
 moment and their right is looked up; `setpoint.control.admission` then asks policy. A refusal says why and
-leaves an audit row.
+leaves an audit row, wherever on the way it comes from: whatever writes is `witnessed`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn
 
 from setpoint.control import identity
 from setpoint.control.permit import Permit
-from setpoint.errors import NotPermittedError, RefusedError, TamperedError
+from setpoint.errors import (
+    ApplyError,
+    GuardrailError,
+    InputError,
+    NotPermittedError,
+    RefusedError,
+    SetpointError,
+    StoreUnavailableError,
+    UnavailableError,
+)
 from setpoint.policy.person import Principal, Right
+from setpoint.store.chain import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
     from setpoint.control.context import Context
+    from setpoint.store.chain import AuditRow
+
+LATE = timedelta(minutes=5)
+"""How far a host's clock may be behind the audit log."""
+
+REFUSED = "gate.refused"
+_MAX_BECAUSE = 2000
+_MAX_PLACE = 200
+_LOOKED_AT = (32, 512, 4096)
+"""How many rows are looked at, and how many when all of them are refusals: who floods the log hides no time."""
+
+_ANEW = ("person.", "token.")
+"""What administrators do; from its row on the log's time counts anew."""
 
 
 def require(context: Context, right: Right, name: str | None = None) -> Permit:
@@ -64,18 +94,44 @@ def refuse(
     is_policy: bool = False,
 ) -> NoReturn:
     """Leave an audit row and raise: `RefusedError` where policy spoke, else `NotPermittedError`."""
-    note_refusal(context, principal, right, place, what)
-    if is_policy:
-        raise RefusedError(what, where=place, next_step=next_step)
-    raise NotPermittedError(
-        what, where=place, next_step=next_step or "`setpoint whoami` shows what you may do; ask for the role"
+    fault = (
+        RefusedError(what, where=place, next_step=next_step)
+        if is_policy
+        else NotPermittedError(
+            what,
+            where=place,
+            next_step=next_step or "`setpoint whoami` shows what you may do; ask for the role",
+        )
     )
+    _note(context, principal.name, principal.account, right, place, fault)
+    raise fault
+
+
+@contextmanager
+def witnessed(context: Context, right: Right, place: str = "", *, actor: str = "") -> Generator[None]:
+    """Let whatever is refused inside leave one audit row, outside of any transaction that it undoes.
+
+    Whoever refuses and notes it in words of their own is believed, as long as that row is there still. An
+    apply that failed or was taken back has rows of its own; so has nothing that only could not be reached.
+    Looking (`Right.OBSERVE`) that fails for what was asked is no refusal.
+    """
+    try:
+        yield
+    except (ApplyError, GuardrailError):
+        raise
+    except (RefusedError, InputError) as fault:
+        is_looking = right is Right.OBSERVE and isinstance(fault, InputError)
+        if not (is_looking or _is_told(context, fault)):
+            name, account = _whoever(context)
+            _note(context, actor or name, account, right, place, fault)
+        raise
 
 
 def note_refusal(context: Context, principal: Principal, right: Right, place: str, what: str) -> None:
-    """Leave the audit row of a refusal; outside of any transaction that the refusal undoes."""
-    detail: dict[str, Any] = {"right": right.value, "because": what[:2000], "account": principal.account}
-    context.store.audit.append(principal.name, "gate.refused", place or "fleet", detail, context.now())
+    """Leave the audit row of a refusal that is being raised; outside of any transaction that it undoes."""
+    fault = sys.exception()
+    told = fault if isinstance(fault, SetpointError) else RefusedError(what)
+    _note(context, principal.name, principal.account, right, place, told)
 
 
 def principal_named(context: Context, name: str) -> Principal:
@@ -86,11 +142,77 @@ def principal_named(context: Context, name: str) -> Principal:
 
 
 def authenticate(context: Context, right: Right, place: str = "") -> Principal:
-    """Answer who acts, as of now; what they wanted to do is for the audit row of a refusal."""
+    """Answer who acts, as of now; what they wanted to do is for the audit row of a refusal.
+
+    A host whose clock is behind the audit log could bring back what has expired, so nobody acts from there.
+    Only who manages people may, with a token that counts by the log's time: a log that some other clock ran
+    ahead of is brought back to the right time by a token that they issue or revoke.
+    """
     try:
-        return identity.authenticate(context)
-    except (NotPermittedError, TamperedError) as fault:
-        account = context.credential.account if context.credential is not None else context.actor
-        detail = {"right": right.value, "because": fault.what, "account": account}
-        context.store.audit.append(account, "gate.refused", place or "fleet", detail, context.now())
+        principal = identity.authenticate(context)
+        last = None if principal.is_single_user else _last_time(context)
+        if last is None or context.now() >= last - LATE:
+            return principal
+        if right is not Right.MANAGE_PEOPLE:
+            raise _late(context.now(), last)
+        return identity.authenticate(replace(context, now=lambda: last))
+    except StoreUnavailableError:
         raise
+    except (RefusedError, InputError, UnavailableError) as fault:
+        _note(context, *_whoever(context), right, place, fault)
+        raise
+
+
+def _last_time(context: Context) -> datetime | None:
+    """Answer how late it is at least: the latest time of rows that somebody let through wrote lately.
+
+    Refusals do not count, nor what Setpoint noted by itself: anybody could have those written, at any time.
+    """
+    rows: tuple[AuditRow, ...] = ()
+    for limit in _LOOKED_AT:
+        rows = context.store.audit.rows(limit=limit, newest_first=True)
+        times: list[datetime] = []
+        for row in rows:
+            if row.action != REFUSED and row.actor != "setpoint":
+                times.append(row.at)
+            if row.action.startswith(_ANEW):
+                break
+        if times:
+            return max(times)
+    return max((row.at for row in rows), default=None)
+
+
+def _late(now: datetime, last: datetime) -> NotPermittedError:
+    when = last.isoformat(timespec="minutes")
+    return NotPermittedError(
+        f"this host's clock says {now.isoformat(timespec='minutes')} and is behind the audit log,"
+        f" whose last rows are of {when}",
+        next_step="put the clock right; if another clock ran ahead when those were written, an administrator"
+        " issues or revokes a token, and the log's time counts anew from there",
+    )
+
+
+def _whoever(context: Context) -> tuple[str, str]:
+    """Answer the name and the account of who acts, as far as that can be told."""
+    account = context.credential.account if context.credential is not None else ""
+    with suppress(SetpointError):
+        found = identity.authenticate(context)
+        return found.name, found.account
+    return account or "nobody", account
+
+
+def _is_told(context: Context, fault: SetpointError) -> bool:
+    """Tell whether the row that was left of it is there; one inside a transaction went with that."""
+    seq, digest = fault.row
+    if not seq:
+        return False
+    return any(row.hash == digest for row in context.store.audit.rows(after_seq=seq - 1, limit=1))
+
+
+def _note(context: Context, name: str, account: str, right: Right, place: str, fault: SetpointError) -> None:
+    because = printable(fault.what[:_MAX_BECAUSE])
+    detail = {"right": right.value, "because": because, "account": account}
+    where = place[:_MAX_PLACE] or "fleet"
+    with suppress(StoreUnavailableError):  # it is refused all the same, and whoever asks is told why
+        row = context.store.audit.append(name, REFUSED, where, detail, context.now())
+        fault.row = (row.seq, row.hash)

@@ -60,10 +60,15 @@ def watch_over(
             last[key] = judge_guardrail(rule, before, (start, seen))
             if last[key].holds is False:
                 _end(context, made, permit, key, last[key], end)
-    detail: dict[str, Any] = {key: each.explanation for key, each in last.items() if each.holds is None}
-    action = "guardrail.unknown" if detail or not last else "guardrail.held"
-    rows = {"plan": made.hash, "watched": sorted(guardrails), "seconds": waited, **detail}
-    context.store.audit.append(permit.actor, action, made.instance, rows, context.now())
+    # A rule may have any name, also one that no key of an audit row may have.
+    unknown = [
+        {"guardrail": key, "because": each.explanation} for key, each in last.items() if each.holds is None
+    ]
+    action = "guardrail.unknown" if unknown or not last else "guardrail.held"
+    detail: dict[str, Any] = {"plan": made.hash, "watched": sorted(guardrails), "seconds": waited}
+    if unknown:
+        detail["unknown"] = unknown
+    context.store.audit.append(permit.actor, action, made.instance, detail, context.now())
 
 
 def _guardrails(

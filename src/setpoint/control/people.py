@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 import msgspec
 
 from setpoint.config.identifier import require_identifier
+from setpoint.control import gate, words
 from setpoint.control.identity import FIRST_PERSON, is_governed, store_keys, token_digest, token_text
 from setpoint.control.subject import policies_of
-from setpoint.errors import InputError, NotFoundError, NotPermittedError, RefusedError
+from setpoint.errors import InputError, NotPermittedError, RefusedError
 from setpoint.policy.person import Delegation, Person, Right, Role
 from setpoint.policy.selector import ALL, Selector
 from setpoint.policy.token import Token
@@ -32,8 +33,8 @@ T = TypeVar("T")
 LONGEST_DELEGATION = timedelta(days=92)
 LONGEST_TOKEN = timedelta(days=366)
 
-_MAX_REASON = 4000
-_MAX_TEXT = 200
+_MAX_ACCOUNTS = 100
+_MAX_GRANTS = 100
 _ACCOUNT = re.compile(r"(?:local|oidc):[!-~]{1,190}")
 
 
@@ -50,15 +51,9 @@ def _telling(doer: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate
 
     @wraps(doer)
     def told(context: Context, *positional: P.args, **named: P.kwargs) -> T:
-        try:
+        permit = cast("Permit", named["permit"])
+        with gate.witnessed(context, permit.right, "people", actor=permit.actor):
             return doer(context, *positional, **named)
-        except NotFoundError:
-            raise
-        except (InputError, RefusedError) as fault:
-            permit = cast("Permit", named["permit"])
-            detail = {"right": permit.right.value, "because": fault.what[:_MAX_REASON], **permit.detail()}
-            context.store.audit.append(permit.actor, "gate.refused", "people", detail, context.now())
-            raise
 
     return told
 
@@ -240,7 +235,7 @@ def delegate(
         giver=principal.name,
         to=to,
         scope=scope,
-        reason=_text(reason, "reason", _MAX_REASON),
+        reason=words.require_reason(reason),
         starts_at=now,
         ends_at=now + lasts,
     )
@@ -282,7 +277,7 @@ def _check_bearer(context: Context, person: Person, account: str) -> None:
 
 
 def _revoke(context: Context, kept: Kept[Token], reason: str, permit: Permit) -> Token:
-    why = _text(reason, "reason", _MAX_REASON)
+    why = words.require_reason(reason)
     gone = msgspec.structs.replace(kept.value, revoked_at=context.now(), revoked_why=why)
     row = _row(context, "token.revoke", reason, permit, {"person": gone.person})
     context.store.tokens.put(gone.id, gone, version=kept.version, **row)
@@ -300,7 +295,10 @@ def _write_person(
     context: Context, person: Person, version: int, action: str, reason: str, permit: Permit
 ) -> None:
     require_identifier(person.name, "name of a person")
-    _text(person.shown, "name shown", _MAX_TEXT)
+    words.check_word(person.shown, "name shown")
+    if len(person.accounts) > _MAX_ACCOUNTS or len(person.grants) > _MAX_GRANTS:
+        what = f"a person has at most {_MAX_ACCOUNTS} accounts and {_MAX_GRANTS} roles"
+        raise InputError(what, where=person.name)
     for account in person.accounts:
         if not _ACCOUNT.fullmatch(account):
             raise InputError(
@@ -341,18 +339,10 @@ def _row(
     context: Context, action: str, reason: str, permit: Permit, detail: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Answer what every version of a record says of who wrote it and why."""
-    why = _text(reason, "reason", _MAX_REASON)
-    if not why.strip():
-        raise InputError("no reason is given", next_step='say why with --because "..."')
+    why = words.require_reason(reason)
     return {
         "actor": permit.actor,
         "action": action,
         "detail": {**detail, "reason": why, **permit.detail()},
         "at": context.now(),
     }
-
-
-def _text(text: str, what: str, most: int) -> str:
-    if len(text) > most:
-        raise InputError(f"the {what} is longer than {most} characters")
-    return text

@@ -9,7 +9,7 @@ import msgspec
 from setpoint.config.drift import DriftClass
 from setpoint.config.identifier import is_identifier
 from setpoint.config.revision import canonical, content_hash
-from setpoint.control import gate, identity
+from setpoint.control import gate, identity, words
 from setpoint.control.subject import policies_of
 from setpoint.control.watch import catalog_of
 from setpoint.engines.registry import shipped_catalog, shipped_versions
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from setpoint.control.permit import Permit
     from setpoint.policy.selector import Selector
 
-_MAX_REASON = 4000
-_MAX_WORD = 200
 _LIST = "`setpoint waiver list` shows them"
 
 
@@ -47,7 +45,7 @@ def make(
     draft = Waiver(
         id="",
         owner=owner,
-        reason=reason,
+        reason=words.require_reason(reason),
         scope=scope,
         parameter=parameter.lower(),
         rule=rule,
@@ -110,9 +108,7 @@ def end(context: Context, name: str, reason: str, *, permit: Permit) -> Waiver:
 
     Raises `NotFoundError`, `RefusedError` when it has ended, `NotPermittedError`.
     """
-    faults = list(_reason_faults(reason))
-    if faults:
-        raise InputErrors(faults)
+    why = words.require_reason(reason)
     kept = context.store.waivers.get(name)
     waiver, now = kept.value, context.now()
     if not (waiver.is_in_force(now) or now < waiver.starts_at):
@@ -125,7 +121,7 @@ def end(context: Context, name: str, reason: str, *, permit: Permit) -> Waiver:
         version=kept.version,
         actor=permit.actor,
         action="waiver.ended",
-        detail={"reason": reason, **permit.detail()},
+        detail={"reason": why, **permit.detail()},
         at=now,
     )
     return ended
@@ -177,21 +173,14 @@ def waive_drift(drifts: Sequence[Drift], waived: Mapping[str, Waiver]) -> tuple[
 def _form_faults(waiver: Waiver) -> Iterator[InputError]:
     if not is_identifier(waiver.id):
         yield InputError(f"{waiver.id[:80]!a} is no name of a waiver")
-    yield from _reason_faults(waiver.reason)
+    yield from words.reason_faults(waiver.reason)
     if not (waiver.parameter or waiver.rule):
         what = "a waiver of what? neither a parameter nor a rule is named"
         yield InputError(what, next_step="name a parameter, a rule (POLICY/RULE), or both")
 
 
-def _reason_faults(reason: str) -> Iterator[InputError]:
-    if not reason.strip():
-        yield InputError("no reason is given", next_step='say why with --because "..."')
-    elif len(reason) > _MAX_REASON:
-        yield InputError(f"the reason is longer than {_MAX_REASON} characters")
-
-
 def _owner_faults(context: Context, waiver: Waiver) -> Iterator[InputError]:
-    if not waiver.owner.strip() or len(waiver.owner) > _MAX_WORD:
+    if not waiver.owner.strip() or len(waiver.owner) > words.MAX_WORD:
         yield InputError("no owner is named", next_step="somebody must answer for it")
     elif identity.is_governed(context):
         kept = context.store.people.find(waiver.owner)

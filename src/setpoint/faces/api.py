@@ -18,11 +18,13 @@ from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_document, write_fleet
 from setpoint.config.view import FleetView, template_of
-from setpoint.control import advice, change, configure, history, past, records, watch
+from setpoint.control import advice, change, configure, history, past, records, watch, words
 from setpoint.control.desired import desired_of, fill_for
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
+from setpoint.faces.front import Front, witnessed
 from setpoint.faces.governance import Governance
+from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from setpoint.config.resolve import Resolved
     from setpoint.config.revision import Revision
     from setpoint.control.change import Planned
-    from setpoint.control.context import Context
     from setpoint.control.desired import Desired
     from setpoint.control.history import Blame
     from setpoint.control.records import AuditRow, Proof
@@ -47,14 +48,11 @@ if TYPE_CHECKING:
     from setpoint.templates.filled import Filled
 
 
-class Setpoint:
+class Setpoint(Front):
     """One store and one acting person.
 
     Every method either does all of what it says or raises a `SetpointError`.
     """
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     @classmethod
     def create(cls, where: str = "", *, actor: str = "", token: str | None = None) -> Self:
@@ -110,6 +108,7 @@ class Setpoint:
         """Answer a revision; raise `NotFoundError`."""
         return self._context.store.revisions.get(name)
 
+    @witnessed(Right.EDIT, "name")
     def add_instance(self, name: str, instance: Instance, *, reason: str, ticket: str = "") -> Revision:
         """Register an instance; raise `RefusedError` when the name is taken."""
         _check_name(name)
@@ -121,6 +120,7 @@ class Setpoint:
 
         return configure.commit(self._context, edit, reason=reason, ticket=ticket)[0]
 
+    @witnessed(Right.EDIT, "name")
     def change_instance(self, name: str, instance: Instance, *, reason: str, ticket: str = "") -> Revision:
         """Replace what is known of a registered instance; raise `NotFoundError`."""
         self.configuration().instance(name)
@@ -128,6 +128,7 @@ class Setpoint:
             self._context, lambda c: configure.with_instance(c, name, instance), reason=reason, ticket=ticket
         )[0]
 
+    @witnessed(Right.EDIT, "name")
     def remove_instance(self, name: str, *, reason: str, ticket: str = "") -> Revision:
         """Take an instance out of the configuration; the server itself is not touched."""
         self.configuration().instance(name)
@@ -135,6 +136,7 @@ class Setpoint:
             self._context, lambda c: configure.with_instance(c, name, None), reason=reason, ticket=ticket
         )[0]
 
+    @witnessed(Right.EDIT, "name")
     def put_group(self, name: str, group: Group | None, *, reason: str, ticket: str = "") -> Revision:
         """Add, replace or (None) remove a group; a group that still has members is not removed."""
         _check_name(name)
@@ -142,6 +144,7 @@ class Setpoint:
             self._context, lambda c: configure.with_group(c, name, group), reason=reason, ticket=ticket
         )[0]
 
+    @witnessed(Right.EDIT, "part")
     def change_settings(
         self,
         part: str,
@@ -166,6 +169,7 @@ class Setpoint:
             ticket=ticket,
         )
 
+    @witnessed(Right.EDIT, "name")
     def assign_template(
         self, name: str, use: TemplateUse | None, *, reason: str, ticket: str = ""
     ) -> Revision:
@@ -177,6 +181,7 @@ class Setpoint:
             name, msgspec.structs.replace(instance, template=use), reason=reason, ticket=ticket
         )
 
+    @witnessed(Right.EDIT)
     def import_fleet(
         self, text: str, source: str, *, reason: str, ticket: str = ""
     ) -> tuple[Revision, tuple[Edit, ...]]:
@@ -206,6 +211,7 @@ class Setpoint:
         """Answer what differs between an earlier configuration and the head."""
         return diff_configurations(before, self.configuration())
 
+    @witnessed(Right.EDIT)
     def revert(self, revision: str, *, reason: str, ticket: str = "") -> tuple[Revision, tuple[Edit, ...]]:
         """Make an earlier revision's configuration the head again, as a new revision."""
         earlier = self.configuration(revision)
@@ -248,6 +254,7 @@ class Setpoint:
 
     # Instances.
 
+    @witnessed(Right.OBSERVE, "name")
     def observe(self, name: str) -> tuple[Observation, Catalog]:
         """Look at an instance in one round trip and remember it; raise `UnreachableError`."""
         return watch.observe(self._context, name)
@@ -256,6 +263,7 @@ class Setpoint:
         """Answer the newest remembered observation; raise `NotFoundError` when there is none."""
         return watch.last_seen(self._context, name, self.configuration().instance(name))
 
+    @witnessed(Right.OBSERVE, "name")
     def drift(
         self, name: str, *, is_fresh: bool = True, stale_after: timedelta | None = change.STALE_AFTER
     ) -> tuple[Observation, tuple[Drift, ...]]:
@@ -266,6 +274,7 @@ class Setpoint:
         """Judge every instance that was ever observed from its last snapshot, without touching any."""
         return change.drift_of_snapshots(self._context)
 
+    @witnessed(Right.OBSERVE, "name")
     def advise(self, name: str, *, is_fresh: bool = True) -> tuple[Evidence, Advice]:
         """Ask the rules about an instance; the same evidence gives the same advice."""
         return advice.advise_instance(self._context, name, is_fresh=is_fresh)
@@ -285,6 +294,7 @@ class Setpoint:
         engine = self._context.engine_of(instance)
         return fill_for(engine, configuration, observation, catalog, use, at=self._context.now())
 
+    @witnessed(Right.OBSERVE, "name")
     def plan(self, name: str) -> Planned:
         """Observe an instance and plan what takes it to its desired settings."""
         return change.plan(self._context, name)
@@ -293,6 +303,7 @@ class Setpoint:
         """Answer a kept plan by its hash or the beginning of one."""
         return past.find_plan(self._context, plan_hash)
 
+    @witnessed(Right.APPLY, "plan")
     def apply(
         self,
         plan: Plan,
@@ -310,8 +321,8 @@ class Setpoint:
             self._context,
             plan,
             may_restart=may_restart,
-            accept_risk=accept_risk,
-            emergency=emergency,
+            accept_risk=words.require_reason(accept_risk, "reason for the risk") if accept_risk else "",
+            emergency=words.require_reason(emergency, "reason of the emergency") if emergency else "",
             before_step=before_step,
         )
 
@@ -319,6 +330,7 @@ class Setpoint:
         """Tell whether an apply to an instance runs, or did when its process died."""
         return self._context.store.journal.unfinished(name) is not None
 
+    @witnessed(Right.APPLY, "name")
     def undo(self, name: str, *, may_restart: bool = False) -> tuple[Plan, Verified]:
         """Take back the last apply to an instance, complete or interrupted."""
         return change.undo(self._context, name, may_restart=may_restart)
@@ -372,5 +384,5 @@ class Setpoint:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise InputError(
-            f"{name!r} is no name", next_step="letters, digits, dots, dashes and underscores, 63 at most"
+            f"{name[:80]!a} is no name", next_step="letters, digits, dots, dashes and underscores, 63 at most"
         )

@@ -26,6 +26,7 @@ from setpoint.control.past import find_plan
 from setpoint.control.subject import policies_of
 from setpoint.control.watch import last_seen
 from setpoint.errors import NotFoundError
+from setpoint.faces.front import Front, witnessed
 from setpoint.faces.people import People
 from setpoint.policy.person import Right
 from setpoint.policy.selector import ALL
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from setpoint.config.revision import Revision
-    from setpoint.control.context import Context
     from setpoint.control.rulebook import Limits, Locks
     from setpoint.policy.approval import Change, Standing
     from setpoint.policy.compliance import Report
@@ -47,11 +47,8 @@ if TYPE_CHECKING:
     from setpoint.policy.waiver import Waiver
 
 
-class Governance:
+class Governance(Front):
     """Who may do what, and what has to be agreed on first."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     def whoami(self) -> Principal:
         """Answer who acts, authenticated now; raise `NotPermittedError`."""
@@ -89,10 +86,12 @@ class Governance:
         """Judge the limits on an instance as it was last seen; raise `NotFoundError`."""
         return rulebook.limits_on(self._context, name)
 
+    @witnessed(Right.EDIT_POLICY, "name")
     def put_policy(self, name: str, text: str, *, reason: str, ticket: str = "") -> Revision | Change:
         """Put a policy document in force; answer the open change where approvals are asked for first."""
         return governance.put_policies(self._context, {name: text}, reason=reason, ticket=ticket)
 
+    @witnessed(Right.EDIT_POLICY, "name")
     def remove_policy(self, name: str, *, reason: str, ticket: str = "") -> Revision | Change:
         """Take a policy document out of force; answer the open change where approvals are asked for first."""
         return governance.put_policies(self._context, {name: None}, reason=reason, ticket=ticket)
@@ -115,6 +114,7 @@ class Governance:
             change=kept.value if kept is not None else None,
         )
 
+    @witnessed(Right.PROPOSE, "plan_hash")
     def propose(self, plan_hash: str, *, reason: str, ticket: str = "", is_emergency: bool = False) -> Change:
         """Ask for the approvals that a kept plan needs; raise `RefusedError` when it needs none."""
         made = find_plan(self._context, plan_hash)
@@ -122,16 +122,19 @@ class Governance:
             self._context, made, reason=reason, ticket=ticket, is_emergency=is_emergency
         )
 
+    @witnessed(Right.PROPOSE, "name")
     def propose_undo(self, name: str, *, reason: str, ticket: str = "") -> Change:
         """Ask for the approvals that taking back the last apply to an instance needs."""
         made = change.plan_way_back(self._context, name)
         return proposals.propose_plan(self._context, made, reason=reason, ticket=ticket)
 
+    @witnessed(Right.PROPOSE)
     def propose_document(self, text: str, source: str, *, reason: str, ticket: str = "") -> Change:
         """Propose a fleet document as the whole configuration, policies included."""
         after = read_document(text, source).over(self._context.head()[1])
         return governance.propose_edit(self._context, after, reason=reason, ticket=ticket)
 
+    @witnessed(Right.PROPOSE)
     def propose_revert(self, revision: str, *, reason: str, ticket: str = "") -> Change:
         """Propose to make an earlier revision's configuration the head again, policies included."""
         earlier = self._context.store.revisions.get(revision)
@@ -147,24 +150,29 @@ class Governance:
         """Answer all changes, newest first."""
         return proposals.changes(self._context, is_open_only=is_open_only)
 
+    @witnessed(Right.APPROVE, "name")
     def approve(self, name: str, *, reason: str = "", digest: str = "") -> Change:
         """Give one's voice to an open change; `digest` is the hash that was read, where one is given."""
         return voting.approve(self._context, name, reason=reason, digest=digest)
 
+    @witnessed(Right.APPROVE, "name")
     def reject(self, name: str, *, reason: str) -> Change:
         """End an open change with a no."""
         return voting.reject(self._context, name, reason=reason)
 
+    @witnessed(Right.PROPOSE, "name")
     def withdraw(self, name: str, *, reason: str) -> Change:
         """Take one's own change back."""
         return voting.withdraw(self._context, name, reason=reason)
 
+    @witnessed(Right.PROPOSE, "name")
     def carry_out(self, name: str) -> str:
         """Do what an approved change of policy, waivers or people says; answer what was done."""
         return governance.carry_out(self._context, name)
 
     # Waivers and incidents.
 
+    @witnessed(Right.WAIVE)
     def add_waiver(
         self,
         *,
@@ -188,6 +196,7 @@ class Governance:
         )
         return governance.add_waiver(self._context, made, ticket=ticket)
 
+    @witnessed(Right.WAIVE, "name")
     def end_waiver(self, name: str, *, reason: str) -> Waiver:
         """End a waiver before its time."""
         permit = gate.require_somewhere(self._context, Right.WAIVE)
@@ -211,6 +220,7 @@ class Governance:
 
     # Compliance.
 
+    @witnessed(Right.OBSERVE)
     def compliance(
         self, scope: Selector = ALL, *, stale_after: timedelta = STALE_AFTER, is_recorded: bool = False
     ) -> Report:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.control import gate, governance, notary, people
+from setpoint.faces.front import Front, witnessed
 from setpoint.policy.person import Right
 from setpoint.policy.selector import ALL
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from setpoint.control.context import Context
     from setpoint.control.notary import Checkpoint, KeyPlaces
     from setpoint.control.people import Issued
     from setpoint.policy.approval import Change
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     from setpoint.policy.token import Token
 
 
-class People:
+class People(Front):
     """Who may come in, and with what."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     @property
     def account(self) -> str:
@@ -42,6 +39,7 @@ class People:
         """Answer somebody; raise `NotFoundError`, and `RefusedError` for who was removed."""
         return people.find_person(self._context, name).value
 
+    @witnessed(Right.MANAGE_PEOPLE, "person")
     def put_first(self, person: Person, *, lasts: timedelta, reason: str) -> tuple[Person, Issued]:
         """Add the first person, an administrator, with a token for the account one sits at.
 
@@ -52,10 +50,12 @@ class People:
             self._context, person, account=self.account, lasts=lasts, reason=reason, permit=permit
         )
 
+    @witnessed(Right.MANAGE_PEOPLE, "person")
     def put(self, person: Person, *, reason: str, ticket: str = "") -> Person | Change:
         """Add somebody, or change what they may do; answer the change where policy asks for approvals."""
         return governance.put_person(self._context, person, reason=reason, ticket=ticket)
 
+    @witnessed(Right.MANAGE_PEOPLE, "name")
     def remove(self, name: str, *, reason: str) -> Person:
         """Take somebody's rights, tokens and lent voices away."""
         permit = gate.require(self._context, Right.MANAGE_PEOPLE)
@@ -65,6 +65,7 @@ class People:
         """Answer the tokens ever issued (to one person), the newest first; none holds its secret."""
         return people.tokens(self._context, name)
 
+    @witnessed(Right.MANAGE_PEOPLE, "name")
     def issue_token(
         self,
         name: str,
@@ -88,6 +89,7 @@ class People:
             permit=permit,
         )
 
+    @witnessed(Right.MANAGE_PEOPLE, "id_")
     def revoke_token(self, id_: str, *, reason: str) -> Token:
         """Make a token worthless from now on."""
         permit = gate.require(self._context, Right.MANAGE_PEOPLE)
@@ -97,11 +99,13 @@ class People:
         """Answer every voice ever lent, the newest first."""
         return people.delegations(self._context)
 
+    @witnessed(Right.APPROVE, "to")
     def delegate(self, to: str, *, lasts: timedelta, scope: Selector = ALL, reason: str) -> Delegation:
         """Lend one's own voice to another person for a while."""
         permit = gate.require_somewhere(self._context, Right.APPROVE)
         return people.delegate(self._context, to, lasts=lasts, scope=scope, reason=reason, permit=permit)
 
+    @witnessed(Right.APPROVE, "id_")
     def end_delegation(self, id_: str, *, reason: str) -> Delegation:
         """Take a lent voice back before its end."""
         permit = gate.require_somewhere(self._context, Right.OBSERVE)
@@ -111,6 +115,7 @@ class People:
         """Answer where the keys of the store are."""
         return notary.key_places(self._context.store)
 
+    @witnessed(Right.ANCHOR)
     def anchor(self, to: str) -> Checkpoint:
         """Sign the head of the audit log and hand it to a file or an https webhook."""
         permit = gate.require(self._context, Right.ANCHOR)

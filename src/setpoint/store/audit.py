@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Text, TextClause, insert, select, text, type_coerce, update
 
+from setpoint.errors import TamperedError
 from setpoint.store.chain import (
     LINK_COLUMNS,
     START,
@@ -20,6 +21,7 @@ from setpoint.store.chain import (
     link,
     link_texts,
     printable,
+    read_detail,
     time_text,
     write_checkpoint,
     write_head,
@@ -122,7 +124,7 @@ class Audit:
         query = query.order_by(audit.c.seq.desc() if newest_first else audit.c.seq).limit(limit)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return tuple(AuditRow(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in found)
+        return tuple(AuditRow(**{**row, "detail": read_detail(row["seq"], row["detail"])}) for row in found)
 
     def has(self, action: str) -> bool:
         """Tell whether anybody ever did that."""
@@ -220,6 +222,22 @@ def link_of(row: Mapping[Any, Any]) -> Link:
     return link({**row, "at": time_text(row["at"])})
 
 
+def read_row(row: Mapping[Any, Any]) -> AuditRow:
+    """Read a row of the table that something else stands on; raise `TamperedError` when it was edited."""
+    if not is_sound(row):
+        message = f"row {row['seq']} of the audit log was edited: it does not match its own hash"
+        raise TamperedError(message, next_step="`setpoint audit verify` lists everything that was bent")
+    return AuditRow(**{**row, "detail": read_detail(row["seq"], row["detail"])})
+
+
+def is_sound(row: Mapping[Any, Any]) -> bool:
+    """Tell whether a row of the table matches its own hash."""
+    try:
+        return link_of(row).recomputed() == row["hash"]
+    except TypeError:  # bytes where a text should stand
+        return False
+
+
 def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:
     columns: dict[str, ColumnElement[Any]] = {name: audit.c[name] for name in LINK_COLUMNS}
     is_text = connection.dialect.name == "sqlite"
@@ -230,4 +248,9 @@ def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:
         row: Any
         for row in found:
             seq, at, *texts = row
-            yield link_texts(seq, at if is_text else time_text(at), *texts)
+            texts = [at if is_text else time_text(at), *texts]
+            try:
+                "".join(texts)
+            except TypeError:  # bytes in a text's place: their notation is a text that was never hashed
+                texts = [each if isinstance(each, str) else repr(each) for each in texts]
+            yield link_texts(seq, *texts)

@@ -13,7 +13,6 @@ mail): hand those to the verification, and that is found too.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from datetime import datetime
 from hashlib import sha256
@@ -22,8 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from setpoint.errors import TamperedError
+from setpoint.store.clock import Clock
+from setpoint.store.masks import masked
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 START = "0" * 64
 """What stands for the hash of the row before the first."""
@@ -34,13 +37,6 @@ MAX_FAULTS = 1_000
 FaultKind = Literal["edited", "removed", "reordered", "duplicated", "unreadable"]
 
 _MAX_EXCHANGED = 64
-_SECRET_KEY = re.compile(
-    r"(password|passwd|passphrase|(^|[^a-z])(pwd|secret|token|credentials?|(api|access|private)[_-]?key))$",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"(://[^/\s:@]*:)[^@\s]*(?=@)|(\b(?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.|'')*'|\S+)", re.IGNORECASE
-)
 _UNPRINTED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -97,7 +93,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a verification found: `rows` read, the head the chain must end with, and the faults.
 
     `faults` lists the first `MAX_FAULTS`, by number; `fault_count` counts all. The signatures of the
-    `checkpoints` are not looked at here.
+    `checkpoints` are not looked at here. `warnings` tell where times run backwards, which is no fault.
     """
 
     rows: int
@@ -105,6 +101,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[AuditFault, ...]
     fault_count: int
     checkpoints: tuple[Checkpoint, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_intact(self) -> bool:
@@ -125,6 +122,7 @@ class Link(msgspec.Struct, frozen=True):
     previous: str
     hash: str
     parts: tuple[str, str]
+    at: str
 
     def recomputed(self, seq: int | None = None) -> str:
         """Answer the hash this content would have (with another number, if one is given)."""
@@ -143,7 +141,7 @@ def link_texts(
 ) -> Link:
     """Make a link of a row's texts."""
     head = f'{{"action":{_quoted(action)},"actor":{_quoted(actor)},"at":{_quoted(at)},"detail":{detail},'
-    return Link(seq, previous, digest, (head, f'"subject":{_quoted(subject)}}}'))
+    return Link(seq, previous, digest, (head, f'"subject":{_quoted(subject)}}}'), at)
 
 
 def time_text(at: datetime) -> str:
@@ -157,8 +155,18 @@ def detail_text(detail: Mapping[str, Any]) -> str:
     Raises:
         ValueError: a key looks like a secret's; that is a mistake of the caller, and nothing may be stored.
     """
-    plain = _masked(msgspec.to_builtins(dict(detail)))
-    return _canonical(plain)
+    return _canonical(masked(msgspec.to_builtins(dict(detail))))
+
+
+def read_detail(seq: int, detail: Any) -> dict[str, Any]:
+    """Read a row's detail as it is kept; raise `TamperedError` for what no row of ours holds."""
+    try:
+        return msgspec.json.decode(detail, type=dict[str, Any])
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        message = f"row {seq} of the audit log cannot be read"
+        raise TamperedError(
+            message, next_step="`setpoint audit verify` lists everything that was bent"
+        ) from None
 
 
 def printable(text: str) -> str:
@@ -233,6 +241,7 @@ class Check:
         self._edited: dict[int, Link] = {}
         self._checkpoints: list[Checkpoint] = []
         self._expected: dict[int, list[tuple[str, str]]] = {}
+        self._clock = Clock()
         if noted is not None:
             self.expect(noted, "the one whose hash was noted elsewhere")
 
@@ -259,6 +268,7 @@ class Check:
     def add(self, row: Link) -> None:
         """Judge the next row."""
         self._rows += 1
+        self._clock.add(row.seq, row.at)
         if row.seq in self._expected:
             for digest, what in self._expected.pop(row.seq):
                 self._compare(row.seq, row.hash, digest, what)
@@ -296,6 +306,7 @@ class Check:
             faults=tuple(faults),
             fault_count=self._fault_count,
             checkpoints=tuple(self._checkpoints),
+            warnings=self._clock.warnings,
         )
 
     def _compare(self, seq: int, found: str, expected: str, what: str) -> None:
@@ -372,21 +383,3 @@ def _read_line(line: str) -> Link | AuditHead | Checkpoint | None:
         return None
     # Anything beside the canonical text (a doubled key, another number format) is as good as an edit.
     return row if write_line(row) == line else None
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SECRET_VALUE.sub(lambda match: f"{match[1] or match[2]}***", value)
-    if isinstance(value, dict):
-        return dict(_masked_items(value))  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, list):
-        return [_masked(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
-
-
-def _masked_items(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if _SECRET_KEY.search(key) and item not in (None, ""):
-            message = f"the audit log was handed a secret under the key {key!r}"
-            raise ValueError(message)
-        yield key, _masked(item)

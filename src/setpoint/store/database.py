@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import create_engine, event, exc, inspect, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, create_engine, event, exc, insert, inspect, make_url, select, text
+from sqlalchemy.dialects import postgresql
 
 from setpoint.errors import InputError, StoreUnavailableError
 from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores
@@ -209,6 +209,14 @@ class Database:
             yield
         except exc.IntegrityError:
             raise
+        except UnicodeEncodeError as fault:
+            message = f"a text holds {fault.object[fault.start]!a}, half a character, which cannot be kept"
+            raise InputError(message, next_step="write the text without it; nothing was kept") from None
+        except exc.DataError as fault:
+            if "NUL" not in str(fault.orig):
+                raise self._unavailable(str(fault.orig)) from None
+            message = "a text holds the character NUL, which this database cannot keep"
+            raise InputError(message, next_step="write the text without it; nothing was kept") from None
         except _FAULTS as fault:
             origin = str(getattr(fault, "orig", "") or type(fault).__name__)
             raise self._unavailable(origin) from None
@@ -227,8 +235,15 @@ def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Insert rows whose keys are not there yet, many at a time; the others stay as they are."""
     if not rows:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+    if connection.dialect.name != "sqlite":
+        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
+        return
+    # Not by a conflict: the guards of tables that are only added to would take it for a replacement.
+    names = list(rows[0])
+    kept = select(table).where(*(key == bindparam(key.name) for key in table.primary_key.columns))
+    fields = [bindparam(name, type_=table.c[name].type) for name in names]
+    absent = select(*fields).where(~kept.correlate(None).exists())
+    connection.execute(insert(table).from_select(names, absent), list(rows))
 
 
 def in_chunks(items: Sequence[str], size: int = 5_000) -> Iterator[Sequence[str]]:

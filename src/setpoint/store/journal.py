@@ -3,10 +3,14 @@
 Each intention is on disk, with its audit row, before its effect. A process that dies in between leaves an
 apply that is `running`; whoever plans next reads it, looks at the instance, and says with `finish` what
 became of it.
+
+Nothing is answered that the audit rows do not say, too: everything that reads raises `TamperedError` for an
+apply or an ownership that somebody changed, put in or took away behind the audit log's back.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,17 +19,32 @@ from sqlalchemy import delete, insert, select, update
 from setpoint.errors import HeldError, NotFoundError
 from setpoint.store.records import Apply, Outcome, Owned, State
 from setpoint.store.schema import applies, ownerships, utc
+from setpoint.store.testimony import (
+    LET_GO,
+    check_apply,
+    check_owned,
+    check_running,
+    journal_faults,
+    read_apply,
+    read_owned,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection
 
     from setpoint.store.audit import Audit
     from setpoint.store.database import Database
 
-_OWNED_MANY = msgspec.json.Decoder(tuple[Owned, ...])
+
+@dataclass(frozen=True, slots=True)
+class JournalReport:
+    """What checking the journal came to: how many applies there are, and each fault in words."""
+
+    applies: int
+    faults: tuple[str, ...]
 
 
 class Journal:
@@ -75,7 +94,8 @@ class Journal:
             what: dict[str, Any] = {"apply": apply_id, "step": step, "steps": apply.steps, **(detail or {})}
             if owned is not None:
                 kept = _own(connection, owned)
-                what |= {"parameter": kept.parameter, "ours": kept.ours, "restore": kept.restore}
+                what |= {"parameter": kept.parameter, "ours": kept.ours}
+                what |= {"restore": kept.restore, "running_before": kept.running_before}
             self._audit.append(apply.actor, "apply.step", apply.instance, what, at)
 
     def done(self, apply_id: str, step: int) -> None:
@@ -84,9 +104,20 @@ class Journal:
             connection.execute(_change(apply_id).where(applies.c.step == step).values(is_step_done=True))
 
     def finish(
-        self, apply_id: str, outcome: Outcome, state: State, message: str = "", *, at: datetime
+        self,
+        apply_id: str,
+        outcome: Outcome,
+        state: State,
+        message: str = "",
+        *,
+        at: datetime,
+        let_go: Iterable[str] | None = None,
     ) -> None:
-        """Note how an apply ended. With the instance in its `old` state, ownership is as before, too."""
+        """Note how an apply ended. With the instance in its `old` state, ownership is as before, too.
+
+        `let_go` names the parameters that are ours no more: what stood before us is back, or a person has
+        taken them over. None leaves that unsaid, and what is missing afterwards cannot be told from it.
+        """
         with self._database.write() as connection:
             apply = _get(connection, apply_id)
             ended = {"outcome": outcome, "state": state, "message": message, "ended_at": utc(at)}
@@ -97,7 +128,12 @@ class Journal:
                 connection.execute(
                     update(ownerships).where(ownerships.c.apply_id == apply_id).values(earlier="[]")
                 )
-            detail = {"apply": apply_id, "outcome": outcome, "state": state, "message": message}
+            detail: dict[str, Any] = {"apply": apply_id, "outcome": outcome, "state": state}
+            detail |= {"message": message}
+            if let_go is not None:
+                detail[LET_GO] = sorted(let_go)
+                for parameter in detail[LET_GO]:
+                    _forget(connection, apply.instance, parameter)
             self._audit.append(apply.actor, "apply.finish", apply.instance, detail, at)
 
     def get(self, apply_id: str) -> Apply:
@@ -112,28 +148,33 @@ class Journal:
 
     def owned(self, instance: str) -> tuple[Owned, ...]:
         """Answer what is ours on an instance, by parameter."""
-        query = (
-            select(ownerships.c.body)
-            .where(ownerships.c.instance == instance)
-            .order_by(ownerships.c.parameter)
-        )
+        query = select(ownerships).where(ownerships.c.instance == instance).order_by(ownerships.c.parameter)
         with self._database.read() as connection:
-            return tuple(
-                msgspec.json.decode(body, type=Owned) for body in connection.execute(query).scalars()
-            )
+            found = connection.execute(query).mappings().all()
+            kept = {str(row["parameter"]): read_owned(row) for row in found}
+            check_owned(connection, instance, kept)
+        return tuple(current for current, *_ in kept.values())
+
+    def verify(self) -> JournalReport:
+        """Check every apply and every ownership against the audit rows that speak of them."""
+        with self._database.read() as connection:
+            return JournalReport(*journal_faults(connection))
 
     def disown(self, instance: str, parameter: str) -> None:
         """Forget that a parameter is ours: what stood before us is back, or a person has taken it over."""
         with self._database.write() as connection:
-            connection.execute(delete(ownerships).where(*_key(instance, parameter)))
+            _forget(connection, instance, parameter)
 
 
 def _own(connection: Connection, owned: Owned) -> Owned:
-    found = connection.execute(select(ownerships).where(*_key(owned.instance, owned.parameter))).one_or_none()
+    query = select(ownerships).where(*_key(owned.instance, owned.parameter))
+    found = connection.execute(query).mappings().one_or_none()
+    kept = {owned.parameter: read_owned(found)} if found is not None else {}
+    check_owned(connection, owned.instance, kept, owned.parameter)
     earlier: tuple[Owned, ...] = ()
-    if found is not None:
-        current = msgspec.json.decode(found.body, type=Owned)
-        older = _OWNED_MANY.decode(found.earlier)
+    if kept:
+        current, *rest = kept[owned.parameter]
+        older = tuple(rest)
         # Within one apply (its undo) the ownership before that apply stays the one to go back to.
         earlier = older if current.apply_id == owned.apply_id else (current, *older)
         # An intention whose effect never came leaves the text before it standing: all uncertain ones count.
@@ -147,20 +188,24 @@ def _own(connection: Connection, owned: Owned) -> Owned:
 
 
 def _give_back(connection: Connection, apply_id: str) -> None:
-    for row in connection.execute(select(ownerships).where(ownerships.c.apply_id == apply_id)).all():
-        earlier = _OWNED_MANY.decode(row.earlier)
+    query = select(ownerships).where(ownerships.c.apply_id == apply_id)
+    for row in connection.execute(query).mappings().all():
+        current, *earlier = read_owned(row)
         if earlier:
-            _put(connection, earlier[0], earlier[1:])
+            _put(connection, earlier[0], tuple(earlier[1:]))
         else:
-            connection.execute(delete(ownerships).where(*_key(row.instance, row.parameter)))
+            _forget(connection, current.instance, current.parameter)
 
 
 def _put(connection: Connection, owned: Owned, earlier: tuple[Owned, ...]) -> None:
-    key = _key(owned.instance, owned.parameter)
-    connection.execute(delete(ownerships).where(*key))
+    _forget(connection, owned.instance, owned.parameter)
     values = {"instance": owned.instance, "parameter": owned.parameter, "apply_id": owned.apply_id}
     texts = {"body": msgspec.json.encode(owned).decode(), "earlier": msgspec.json.encode(earlier).decode()}
     connection.execute(insert(ownerships).values({**values, **texts}))
+
+
+def _forget(connection: Connection, instance: str, parameter: str) -> None:
+    connection.execute(delete(ownerships).where(*_key(instance, parameter)))
 
 
 def _key(instance: str, parameter: str) -> tuple[Any, Any]:
@@ -176,17 +221,15 @@ def _get(connection: Connection, apply_id: str) -> Apply:
     if row is None:
         message = f"the journal knows no apply {apply_id!r}"
         raise NotFoundError(message, next_step="`setpoint audit` lists them")
-    return _apply(row)
+    return check_apply(connection, read_apply(row))
 
 
 def _unfinished(connection: Connection, instance: str) -> Apply | None:
     query = select(applies).where(applies.c.instance == instance, applies.c.outcome == "running")
     row = connection.execute(query).mappings().one_or_none()
-    return _apply(row) if row else None
-
-
-def _apply(row: RowMapping) -> Apply:
-    return Apply(**{str(name): value for name, value in row.items()})
+    running = read_apply(row) if row else None
+    check_running(connection, instance, running.id if running else None)
+    return check_apply(connection, running) if running else None
 
 
 def _held(holder: Apply) -> HeldError:

@@ -29,7 +29,11 @@ from sqlalchemy import (
     text,
 )
 
+from setpoint.errors import TamperedError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -38,8 +42,22 @@ SCHEMAS = ("0001", "0002")
 
 VERSION_TABLE = "setpoint_schema"
 
-APPEND_ONLY = ("audit", "revision", "object", "record", "checkpoint", "plan", "store")
-"""Tables whose rows may never be changed or taken away."""
+_ROWID = "rowid = NEW.rowid"
+
+APPEND_ONLY = {
+    "audit": (_ROWID,),
+    "revision": (_ROWID, "id = NEW.id", "number = NEW.number"),
+    "object": (_ROWID, "hash = NEW.hash"),
+    "record": (
+        _ROWID,
+        "kind = NEW.kind AND id = NEW.id AND version = NEW.version",
+        "seq = NEW.seq",
+    ),
+    "checkpoint": (_ROWID, "seq = NEW.seq AND key = NEW.key"),
+    "plan": (_ROWID, "hash = NEW.hash"),
+    "store": (_ROWID,),
+}
+"""Tables whose rows may never be changed or taken away, and what no two of their rows share."""
 
 
 RECORD_MARK = '"record":{'
@@ -73,7 +91,23 @@ class UtcTime(TypeDecorator[datetime]):
         """Read a time."""
         if value is None:
             return None
-        return utc(datetime.fromisoformat(value) if dialect.name == "sqlite" else value)
+        try:
+            return utc(datetime.fromisoformat(value) if dialect.name == "sqlite" else value)
+        except (TypeError, ValueError):
+            message = f"a time in the store is none: {value!a:.40}"
+            raise TamperedError(message, next_step="restore the store from a backup") from None
+
+
+class Body(TypeDecorator[bytes]):
+    """Bytes; a text that SQLite let somebody put in their place is read as the bytes it is written with."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        """Read bytes."""
+        del dialect
+        return value if value is None or isinstance(value, bytes) else str(value).encode()
 
 
 def utc(at: datetime) -> datetime:
@@ -98,7 +132,7 @@ objects = Table(
     "object",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Body, nullable=False),
 )
 
 revisions = Table(
@@ -161,7 +195,7 @@ records = Table(
     Column("kind", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Body, nullable=False),
     Column("digest", String(64), nullable=False),
     # The audit row that announced this version, and holds its digest.
     Column("seq", Integer, ForeignKey("audit.seq"), nullable=False, unique=True),
@@ -181,7 +215,7 @@ catalogs = Table(
     "catalog",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Body, nullable=False),
 )
 
 snapshots = Table(
@@ -191,7 +225,7 @@ snapshots = Table(
     Column("instance", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("catalog", String(64), ForeignKey("catalog.hash"), nullable=False, index=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Body, nullable=False),
     Index("ix_snapshot_instance_at", "instance", "at", "id"),
 )
 
@@ -201,7 +235,7 @@ plans = Table(
     Column("hash", String(64), primary_key=True),
     Column("instance", Text, nullable=False),
     Column("revision", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Body, nullable=False),
     Column("actor", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
     Index("ix_plan_instance_at", "instance", "at"),
@@ -248,11 +282,13 @@ ownerships = Table(
 )
 
 
-def _sqlite_guard(table: str, verb: str) -> str:
-    return (
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
-    )
+def _sqlite_guards(table: str, keys: tuple[str, ...]) -> Iterator[str]:
+    refusal = f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+    for verb in ("UPDATE", "DELETE"):
+        yield f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refusal}"
+    # REPLACE takes rows away without asking the trigger above.
+    taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)
+    yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {taken} {refusal}"
 
 
 _REFUSE = """
@@ -273,9 +309,9 @@ def _postgresql_guard(table: str) -> str:
 @event.listens_for(metadata, "after_create")
 def _guard(_target: MetaData, connection: Connection, **_: Any) -> None:
     if connection.dialect.name == "sqlite":
-        for table in APPEND_ONLY:
-            for verb in ("UPDATE", "DELETE"):
-                connection.execute(DDL(_sqlite_guard(table, verb)))
+        for table, keys in APPEND_ONLY.items():
+            for guard in _sqlite_guards(table, keys):
+                connection.execute(DDL(guard))
         return
     connection.execute(DDL(_REFUSE))
     for table in APPEND_ONLY:

@@ -58,7 +58,12 @@ def escape(text: str) -> str:
     r"""Write control and format characters as ``\xNN`` or ``\uNNNN``: no text shall steer a terminal."""
     if text.isprintable():
         return text
-    return "".join(_escaped(char) if unicodedata.category(char) in _UNPRINTED else char for char in text)
+    return "".join(_escaped(char) if is_steering(char) else char for char in text)
+
+
+def is_steering(char: str) -> bool:
+    """Tell whether a character is one of control or format, which a terminal may act on."""
+    return unicodedata.category(char) in _UNPRINTED
 
 
 def bare(piece: Piece) -> str:

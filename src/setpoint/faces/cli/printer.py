@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
-from setpoint.faces.cli.page import Answer, Span, Table, Verbatim, bare, escape, pieces
+from setpoint.faces.cli.page import Answer, Span, Table, Verbatim, bare, escape, is_steering, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from setpoint.faces.cli.page import Block, Line, Piece
 
 _GAP = "  "
+_NOT_PLAIN = re.compile(r"[^\n -~]")
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold"}
 
 
@@ -82,10 +85,16 @@ def plain_lines(table: Table) -> list[str]:
 def _write_document(document: Any) -> None:
     import msgspec
 
-    body = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    body = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    # What steers a terminal stands inside texts only, where JSON has a notation for it.
+    body = _NOT_PLAIN.sub(lambda match: _json_escape(match[0]), body)
     # JSON is UTF-8 wherever it goes; only a person's text follows the terminal's encoding.
     sys.stdout.flush()
-    sys.stdout.buffer.write(body + b"\n")
+    sys.stdout.buffer.write(body.encode() + b"\n")
+
+
+def _json_escape(char: str) -> str:
+    return json.dumps(char)[1:-1] if is_steering(char) else char
 
 
 def _print_plainly(page: Sequence[Block], stream: TextIO) -> None:

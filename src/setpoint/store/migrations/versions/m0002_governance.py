@@ -21,6 +21,20 @@ revision = "0002"
 down_revision = "0001"
 
 _APPEND_ONLY = ("record", "checkpoint", "plan", "store")
+_ROWID = "rowid = NEW.rowid"
+_NEVER_SHARED = {
+    "audit": (_ROWID,),
+    "revision": (_ROWID, "id = NEW.id", "number = NEW.number"),
+    "object": (_ROWID, "hash = NEW.hash"),
+    "record": (
+        _ROWID,
+        "kind = NEW.kind AND id = NEW.id AND version = NEW.version",
+        "seq = NEW.seq",
+    ),
+    "checkpoint": (_ROWID, "seq = NEW.seq AND key = NEW.key"),
+    "plan": (_ROWID, "hash = NEW.hash"),
+    "store": (_ROWID,),
+}
 
 
 def upgrade() -> None:
@@ -35,14 +49,10 @@ def upgrade() -> None:
         sqlite_where=text("instr(detail, '\"record\":{') > 0"),
         postgresql_where=text("position('\"record\":{' in detail) > 0"),
     )
-    for table in _APPEND_ONLY:
-        if op.get_context().dialect.name == "sqlite":
-            _guard_sqlite(table)
-        else:
-            op.execute(
-                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION setpoint_append_only()"
-            )
+    if op.get_context().dialect.name == "sqlite":
+        _guard_sqlite()
+    else:
+        _guard_postgresql()
 
 
 def _time() -> DateTime | Text:
@@ -84,9 +94,24 @@ def _create_checkpoints() -> None:
     )
 
 
-def _guard_sqlite(table: str) -> None:
-    for verb in ("UPDATE", "DELETE"):
+def _guard_sqlite() -> None:
+    for table in _APPEND_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {_refusal(table)}")
+    for table, keys in _NEVER_SHARED.items():
+        taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)
         op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {taken} {_refusal(table)}"
+        )
+
+
+def _refusal(table: str) -> str:
+    return f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+
+
+def _guard_postgresql() -> None:
+    for table in _APPEND_ONLY:
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION setpoint_append_only()"
         )
