@@ -130,6 +130,5 @@ def test_what_is_ours_is_not_made_so_from_behind(town):
         "DELETE FROM ownership WHERE parameter = 'durable'",
         ("INSERT INTO ownership VALUES ('shop', 'durable', ?, ?, '[]')", (body[1], forged)),
     )
-    made = town.wish(durable="off")
     with town.refused("needs approvals|tampered|not what the audit log|journal"):
-        town.olaf.apply(made)
+        town.olaf.apply(town.wish(durable="off"))

@@ -76,7 +76,7 @@ class Cli:
         return f"{sys.executable} {script}"
 
     def state(self) -> tuple[str, int]:
-        """Answer the head and how many audit rows tell of more than a refusal: equal when nothing was done."""
+        """Answer the head and how many rows of the audit log are no refusals: equal when nothing was done."""
         with Setpoint.open(self.store) as setpoint:
             revisions = setpoint.history(limit=1)
             done = [row for row in setpoint.audit_rows() if row.action != "gate.refused"]

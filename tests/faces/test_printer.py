@@ -65,3 +65,17 @@ def _on_a_terminal(cli, *words: str, code: int, **environment: str) -> str:
     os.close(ours)
     assert process.wait(60) == code
     return shown.decode()
+
+
+def test_json_holds_nothing_that_steers_and_decodes_to_the_same_text(capfdbinary):
+    import json
+
+    from setpoint.faces.cli.page import Answer
+    from setpoint.faces.cli.printer import print_answer
+
+    text = "\x1b[2J\x7f\x9b31m\u202e\u200b\ufeff\u2028\U000e0041 grün 中 😀\n"
+    print_answer(Answer({"text": text}, []), is_json=True)
+    written = capfdbinary.readouterr().out.decode()
+    assert json.loads(written) == {"text": text}
+    assert all(char == "\n" or char.isprintable() for char in written)
+    assert "grün 中 😀" in written

@@ -25,9 +25,8 @@ from tests.policy_model.terms import (
 from tests.policy_model.world import CHOICES, Made, Seat, Server, Stage
 
 from setpoint.config.fleet_document import write_fleet
-from setpoint.config.revision import Revision
 from setpoint.engines.plan import StepKind
-from setpoint.errors import ConflictError, InputError, NotPermittedError, SetpointError
+from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -240,7 +239,8 @@ class Deeds(RuleBasedStateMachine):
         able = [seat for seat in self.world.seats if self.is_useful(seat, proposal)]
         seat = dice.choice(able) if able and dice.random() < 0.75 else self.seat(dice)
         if dice.random() < 0.3:
-            lent = {loan.to for loan in self.world.loans if loan.starts <= self.world.now < loan.ends}
+            now, is_over = self.world.now, dice.random() < 0.4
+            lent = {loan.to for loan in self.world.loans if is_over or loan.starts <= now < loan.ends}
             borrowers = [each for each in self.world.seats if each.person in lent and each not in able]
             seat = dice.choice(borrowers or [seat])
         self.vote_by(seat, proposal, must_count=seat in able)
@@ -259,9 +259,15 @@ class Deeds(RuleBasedStateMachine):
         assert len(done.voices) == len(proposal.voices) + 1
         assert (voice.by, voice.at, voice.digest) == (seat.person, self.world.now, proposal.digest)
         assert not heard.people & taken, f"{heard} on {proposal}"
+        assert not heard.giver or self.is_lent_now(heard), f"{heard.giver} lent {heard.by} no voice"
         assert not (heard.giver and seat.is_narrowed), "a narrowed token spoke for somebody else"
         proposal.voices.append(heard)
         self.count("voice lent counted" if heard.giver else "voice given")
+
+    def is_lent_now(self, voice: Voice) -> bool:
+        now = self.world.now
+        pairs = {(loan.giver, loan.to) for loan in self.world.loans if loan.starts <= now < loan.ends}
+        return (voice.giver, voice.by) in pairs
 
     def is_useful(self, seat: Seat, proposal: Proposal) -> bool:
         """Whether somebody has a voice of their own, not given yet, towards something that is missing."""
@@ -334,49 +340,6 @@ class Deeds(RuleBasedStateMachine):
             is_ours = name not in plan.released and meaning(name, step.text) == meaning(name, ours.get(name))
             restores = may_restore and was_moved and is_ours
             yield Move(name, running[name], step.text, restores)
-
-    # Policy
-
-    def propose_policy(self, dice: Random, seat: Seat, name: str, new: Policy | None) -> Proposal | None:
-        front, text = self.stage.front(seat).governance, documents.write(new) if new is not None else ""
-        if new is None:
-            done = self.attempt(lambda: front.remove_policy(name, reason="no more"))
-        else:
-            done = self.attempt(lambda: front.put_policy(name, text, reason="a rule"))
-        if isinstance(done, SetpointError):
-            if isinstance(done, NotPermittedError):
-                grants = self.world.enter(seat)
-                assert grants is None or not law.may_everywhere(grants, "policy"), done
-            return None
-        assert law.may_everywhere(self.grants_in(seat, "changed policy"), "policy")
-        assert not isinstance(done, Revision), "a policy in force that nobody approved"
-        proposal = self.open_proposal(done, seat, lambda: tuple(sorted(self.world.texts.items())))
-        self.payloads[proposal.id] = lambda: self.put_policy(name, new, text)
-        return proposal
-
-    def carry_out_proposal(self, proposal: Proposal, seat: Seat) -> None:
-        """Do what an approved change of policy or a waiver says."""
-        missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
-        right = {"policy": "propose", "waiver": "waive"}[proposal.kind]
-        is_trusted = law.may_somewhere(self.world.people[proposal.author].grants, right)
-        done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
-        if isinstance(done, SetpointError):
-            grants = self.world.enter(seat)
-            is_excused = grants is None or not law.may_somewhere(grants, "propose") or not is_trusted
-            is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
-            assert missing or is_excused or is_late or proposal.is_ground_moved, (
-                f"refused for nothing: {done}"
-            )
-            self.count(f"{proposal.kind} not carried out")
-            return
-        assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
-        assert is_trusted, f"{proposal.author}, who asked for it, is not trusted with it any more"
-        assert not missing, f"{proposal} was carried out without {missing}"
-        if proposal.id in self.grounds:
-            assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
-        proposal.state = "spent"
-        self.reconfigure(seat, self.payloads[proposal.id])
-        self.count(f"{proposal.kind} carried out")
 
 
 def some_grants(dice: Random) -> Grants:

@@ -162,7 +162,10 @@ class Governed(Politics):
         if proposal is not None:
             self.gather_voices(dice, proposal)
             self.disturb(dice, name, proposal)
-        is_emergency = dice.random() < 0.2
+        is_emergency = dice.random() < 0.25
+        if is_emergency and proposal is not None:
+            # The quorum of an emergency forgets sooner than others: what was enough may be too old for it.
+            self.world.clock.at += timedelta(minutes=dice.choice((0, 179, 181, 300)))
         for _ in range(dice.choice((1, 1, 2))):
             seat = self.one_who_may(dice, "break glass" if is_emergency else "apply", name)
             self.apply_plan(dice, made, seat, is_emergency=is_emergency)

@@ -17,11 +17,13 @@ from tests.policy_model.terms import (
     ALL,
     Person,
     Policy,
+    Proposal,
 )
 from tests.policy_model.world import PRODUCTION, STAGING, Seat
 
 from setpoint.config.fleet_document import write_fleet
-from setpoint.errors import SetpointError
+from setpoint.config.revision import Revision
+from setpoint.errors import ConflictError, InputError, NotPermittedError, SetpointError
 from setpoint.policy.approval import Change
 
 DICE = st.integers(0, 2**24)
@@ -30,6 +32,47 @@ DICE = st.integers(0, 2**24)
 
 class Politics(Applies):
     """People who change policy and one another's rights."""
+
+    def propose_policy(self, seat: Seat, name: str, new: Policy | None) -> Proposal | None:
+        front, text = self.stage.front(seat).governance, documents.write(new) if new is not None else ""
+        if new is None:
+            done = self.attempt(lambda: front.remove_policy(name, reason="no more"))
+        else:
+            done = self.attempt(lambda: front.put_policy(name, text, reason="a rule"))
+        if isinstance(done, SetpointError):
+            if isinstance(done, NotPermittedError):
+                grants = self.world.enter(seat)
+                assert grants is None or not law.may_everywhere(grants, "policy"), done
+            return None
+        assert law.may_everywhere(self.grants_in(seat, "changed policy"), "policy")
+        assert not isinstance(done, Revision), "a policy in force that nobody approved"
+        proposal = self.open_proposal(done, seat, lambda: tuple(sorted(self.world.texts.items())))
+        self.payloads[proposal.id] = lambda: self.put_policy(name, new, text)
+        return proposal
+
+    def carry_out_proposal(self, proposal: Proposal, seat: Seat) -> None:
+        """Do what an approved change of policy or a waiver says."""
+        missing = self.missing(law.governance_needs(proposal.kind, self.world.policies), proposal)
+        right = {"policy": "propose", "waiver": "waive"}[proposal.kind]
+        is_trusted = law.may_somewhere(self.world.people[proposal.author].grants, right)
+        done = self.attempt(lambda: self.stage.front(seat).governance.carry_out(proposal.id))
+        if isinstance(done, SetpointError):
+            grants = self.world.enter(seat)
+            is_excused = grants is None or not law.may_somewhere(grants, "propose") or not is_trusted
+            is_late = proposal.kind == "waiver" and isinstance(done, InputError | ConflictError)
+            assert missing or is_excused or is_late or proposal.is_ground_moved, (
+                f"refused for nothing: {done}"
+            )
+            self.count(f"{proposal.kind} not carried out")
+            return
+        assert law.may_somewhere(self.grants_in(seat, "carried out a change"), "propose")
+        assert is_trusted, f"{proposal.author}, who asked for it, is not trusted with it any more"
+        assert not missing, f"{proposal} was carried out without {missing}"
+        if proposal.id in self.grounds:
+            assert self.grounds[proposal.id]() == self.ground_then[proposal.id], "on ground that moved"
+        proposal.state = "spent"
+        self.reconfigure(seat, self.payloads[proposal.id])
+        self.count(f"{proposal.kind} carried out")
 
     def loosen(self, dice: Random) -> None:
         """Two policy owners take something out of a policy in force."""
@@ -40,7 +83,7 @@ class Politics(Applies):
         self.agree_on_policy(dice, pam, pip, name, documents.looser(dice, self.world.policies[name]))
 
     def agree_on_policy(self, dice: Random, one: Seat, other: Seat, name: str, new: Policy | None) -> None:
-        proposal = self.propose_policy(dice, one, name, new)
+        proposal = self.propose_policy(one, name, new)
         if proposal is not None:
             self.vote_by(other, proposal)
             if not self.missing(law.governance_needs("policy", self.world.policies), proposal):
@@ -55,7 +98,7 @@ class Politics(Applies):
         new = some_policy(dice, name, self.world.policies.get(name), self.world.now)
         if dice.random() < 0.6:
             seat = self.seat(dice, lambda grants: law.may_everywhere(grants, "policy"))
-            self.propose_policy(dice, seat, name, new)
+            self.propose_policy(seat, name, new)
 
     @rule(n=DICE)
     def change_policy_around_the_gate(self, n: int) -> None:

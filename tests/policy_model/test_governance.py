@@ -35,7 +35,7 @@ SEEN = {
     "waiver carried out": 5,
     "voice given": 800,
     "voice refused": 1000,
-    "voice lent counted": 5,
+    "voice lent counted": 3,
     "change rejected": 5,
     "change withdrawn": 3,
     "person changed": 100,

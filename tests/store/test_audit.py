@@ -294,3 +294,27 @@ def test_a_killed_writer_leaves_an_intact_chain(store, where) -> None:
         assert report.rows % 2 == 0
     store.audit.append("ann", "test", "x", {}, AT)
     assert store.audit.verify().is_intact
+
+
+def test_times_that_run_backwards_are_told_and_no_fault(store) -> None:
+    for minutes in (0, 30, 26, 60, 20, 22, 70):
+        store.audit.append("ann", "test", "x", {}, AT + timedelta(minutes=minutes))
+    report = store.audit.verify()
+    assert report.is_intact
+    assert report.warnings == ("the time of row 5 is 0:40:00 before that of a row before it",)
+
+
+def test_a_clock_that_creeps_back_is_told_once_it_is_far_enough(store) -> None:
+    for minutes in range(12):
+        store.audit.append("ann", "test", "x", {}, AT - timedelta(minutes=minutes))
+    assert [text.split()[4] for text in store.audit.verify().warnings] == ["7"]
+
+
+def test_many_places_where_times_run_backwards_are_counted() -> None:
+    from setpoint.store.clock import Clock
+
+    clock = Clock()
+    for seq in range(1, 301):
+        clock.add(seq, (AT + timedelta(hours=seq % 2)).isoformat(timespec="microseconds"))
+    assert len(clock.warnings) == 101
+    assert clock.warnings[-1] == "and so at 50 more rows"

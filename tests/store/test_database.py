@@ -264,3 +264,42 @@ def test_importing_the_package_loads_no_database_client() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+@pytest.mark.parametrize("half", ["\ud800", "x\udfff"], ids=ascii)
+def test_half_a_character_is_refused_before_anything_is_kept(store, half) -> None:
+    from setpoint.config.configuration import Configuration
+
+    def commit(name: str, reason: str) -> None:
+        policies = Configuration(policies={name: half})
+        with store.transaction():
+            store.audit.append("ann", "test", "x", {}, AT)
+            store.revisions.commit(policies, base=None, author="a", reason=reason, at=AT)
+
+    for name, reason in ((half, "x"), ("house", half)):
+        with pytest.raises(InputError, match="half a character"):
+            commit(name, reason)
+    with pytest.raises(InputError, match="half a character"):
+        store.plans.put("1" * 64, half, "", b"{}", "ann", AT)
+    assert store.audit.head().seq == 0
+    assert store.revisions.head() is None
+    assert list(store.plans.all()) == []
+
+
+@pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "REPLACE"])
+def test_no_row_is_put_in_anothers_place(tmp_path, verb) -> None:
+    """Neither under its key nor under the number that SQLite itself gave it."""
+    with Store.create(tmp_path / "store.db") as store:
+        store.plans.put("1" * 64, "a", "2" * 64, b"{}", "ann", AT)
+        store.plans.put("1" * 64, "a", "2" * 64, b"{2}", "bob", AT)
+        assert [plan.actor for plan in store.plans.all()] == ["ann"]
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        for row in ("rowid, 'other', instance", "NULL, hash, instance"):
+            with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
+                connection.execute(
+                    f"{verb} INTO plan (rowid, hash, instance, revision, body, actor, at)"
+                    f" SELECT {row}, revision, body, 'eve', at FROM plan"
+                )
+        count = connection.execute("SELECT count(*) FROM plan WHERE actor = 'ann'").fetchone()
+    connection.close()
+    assert count == (1,)

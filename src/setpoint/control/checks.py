@@ -57,6 +57,13 @@ def _faults(before: Configuration, after: Configuration) -> Iterator[InputError]
             yield from _name_faults(name)
             yield from _template_faults(group, f"group {name}")
             yield from _setting_faults(group.settings, f"group {name}")
+    yield from _faults_of_instances(before, after)
+    for name, text in after.policies.items():
+        if before.policies.get(name) != text:
+            yield from _policy_faults(name, text)
+
+
+def _faults_of_instances(before: Configuration, after: Configuration) -> Iterator[InputError]:
     for name, instance in after.instances.items():
         if before.instances.get(name) != instance:
             yield from _name_faults(name)
@@ -65,9 +72,6 @@ def _faults(before: Configuration, after: Configuration) -> Iterator[InputError]
             yield from _setting_faults(instance.settings, name)
         if instance.group:
             yield from _group_faults(instance, name, after)
-    for name, text in after.policies.items():
-        if before.policies.get(name) != text:
-            yield from _policy_faults(name, text)
 
 
 def check_document(name: str, text: str) -> None:

@@ -23,6 +23,7 @@ from setpoint.errors import (
     RefusedError,
     SetpointError,
     StoreUnavailableError,
+    TamperedError,
     UnavailableError,
 )
 from setpoint.policy.person import Principal, Right
@@ -42,7 +43,7 @@ REFUSED = "gate.refused"
 _MAX_BECAUSE = 2000
 _MAX_PLACE = 200
 _LOOKED_AT = (32, 512, 4096)
-"""How many rows are looked at, and how many when all of them are refusals: who floods the log hides no time."""
+"""How many rows are looked at, and how many where all are refusals: who floods the log hides no time."""
 
 _ANEW = ("person.", "token.")
 """What administrators do; from its row on the log's time counts anew."""
@@ -94,15 +95,10 @@ def refuse(
     is_policy: bool = False,
 ) -> NoReturn:
     """Leave an audit row and raise: `RefusedError` where policy spoke, else `NotPermittedError`."""
-    fault = (
-        RefusedError(what, where=place, next_step=next_step)
-        if is_policy
-        else NotPermittedError(
-            what,
-            where=place,
-            next_step=next_step or "`setpoint whoami` shows what you may do; ask for the role",
-        )
-    )
+    fault = RefusedError(what, where=place, next_step=next_step)
+    if not is_policy:
+        advice = next_step or "`setpoint whoami` shows what you may do; ask for the role"
+        fault = NotPermittedError(what, where=place, next_step=advice)
     _note(context, principal.name, principal.account, right, place, fault)
     raise fault
 
@@ -204,9 +200,11 @@ def _whoever(context: Context) -> tuple[str, str]:
 def _is_told(context: Context, fault: SetpointError) -> bool:
     """Tell whether the row that was left of it is there; one inside a transaction went with that."""
     seq, digest = fault.row
-    if not seq:
-        return False
-    return any(row.hash == digest for row in context.store.audit.rows(after_seq=seq - 1, limit=1))
+    with suppress(TamperedError):
+        return seq > 0 and any(
+            row.hash == digest for row in context.store.audit.rows(after_seq=seq - 1, limit=1)
+        )
+    return True
 
 
 def _note(context: Context, name: str, account: str, right: Right, place: str, fault: SetpointError) -> None:

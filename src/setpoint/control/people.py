@@ -294,6 +294,19 @@ def _end(context: Context, kept: Kept[Delegation], reason: str, permit: Permit) 
 def _write_person(
     context: Context, person: Person, version: int, action: str, reason: str, permit: Permit
 ) -> None:
+    check_person(context, person)
+    detail = {
+        "shown": person.shown,
+        "service": person.is_service,
+        "accounts": list(person.accounts),
+        "grants": [str(grant) for grant in person.grants],
+    }
+    row = _row(context, action, reason, permit, detail)
+    context.store.people.put(person.name, person, version=version, **row)
+
+
+def check_person(context: Context, person: Person) -> None:
+    """Check what is to be known of somebody; raise `InputError`, `RefusedError` for another's account."""
     require_identifier(person.name, "name of a person")
     words.check_word(person.shown, "name shown")
     if len(person.accounts) > _MAX_ACCOUNTS or len(person.grants) > _MAX_GRANTS:
@@ -310,14 +323,6 @@ def _write_person(
             raise RefusedError(
                 f"the account {shared[0]} is {other.name}'s", next_step="an account has one person"
             )
-    detail = {
-        "shown": person.shown,
-        "service": person.is_service,
-        "accounts": list(person.accounts),
-        "grants": [str(grant) for grant in person.grants],
-    }
-    row = _row(context, action, reason, permit, detail)
-    context.store.people.put(person.name, person, version=version, **row)
 
 
 def _check_administrators(context: Context, changed: Person) -> None:

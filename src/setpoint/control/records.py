@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from setpoint.control import notary
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.engines.plan import Plan
+from setpoint.errors import TamperedError
 from setpoint.integrations.signing import can_sign
 from setpoint.store.chain import (
     AuditFault,
@@ -21,13 +22,15 @@ from setpoint.store.chain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from setpoint.control.context import Context
     from setpoint.store.chain import AuditReport
     from setpoint.store.plans import StoredPlan
 
 __all__ = ["AuditRow", "Proof", "audit_rows", "checkpoint_if_due", "prove", "prove_export"]
+
+T = TypeVar("T")
 
 _MADE = "plan.made"
 
@@ -36,9 +39,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What a verification found.
 
     `seq` and `hash` name the head that was verified. `noted_by_nobody` tells that no head noted elsewhere
-    was compared, by hand or as an anchor. `revisions`, `records` and `plans` count what was checked besides,
-    None when only an export was read. `signed_through` is the last row below a signature that was checked;
-    `unchecked` says why none was (empty: all were).
+    was compared, by hand or as an anchor. `revisions`, `records`, `plans` and `applies` count what was
+    checked besides, None when only an export was read, or when they could not be. `signed_through` is the
+    last row below a signature that was checked; `unchecked` says why none was (empty: all were).
+    `warnings` are no faults: where times run backwards.
     """
 
     rows: int
@@ -58,6 +62,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     record_faults: tuple[str, ...] = ()
     plans: int | None = None
     plan_faults: tuple[str, ...] = ()
+    applies: int | None = None
+    journal_faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def other_faults(self) -> tuple[tuple[str, str], ...]:
@@ -67,6 +74,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
             "revisions": self.revision_faults,
             "records": self.record_faults,
             "plans": self.plan_faults,
+            "journal": self.journal_faults,
         }
         return tuple((kind, text) for kind, faults in kinds.items() for text in faults)
 
@@ -106,20 +114,23 @@ def prove(
     signed = [*report.checkpoints, *anchored, *([beside] if beside else [])]
     pems = (*notary.own_public_keys(context), *public_keys)
     unchecked = notary.why_unsigned(context) if not pems or not can_sign() else ""
-    proof = _signed(
-        _proof(report, noted, anchors, anchored), signed, faults, pems, unchecked, context.store.id
-    )
-    history = context.store.revisions.verify()
-    records = context.store.verify_records()
-    plans, plan_faults = _judge_plans(context)
+    name, lost = _judged(lambda: (context.store.id, ()))
+    proof = _proof(report, noted, anchors, anchored)
+    proof = _signed(proof, signed, [*faults, *lost], pems, unchecked, name or "")
+    revisions, revision_faults = _judged(lambda: _judge_revisions(context))
+    records, record_faults = _judged(lambda: _judge_records(context))
+    plans, plan_faults = _judged(lambda: _judge_plans(context))
+    applies, journal_faults = _judged(lambda: _judge_journal(context))
     return msgspec.structs.replace(
         proof,
-        revisions=history.revisions,
-        revision_faults=history.faults,
-        records=records.records,
-        record_faults=records.faults,
+        revisions=revisions,
+        revision_faults=revision_faults,
+        records=records,
+        record_faults=record_faults,
         plans=plans,
         plan_faults=plan_faults,
+        applies=applies,
+        journal_faults=journal_faults,
     )
 
 
@@ -157,6 +168,29 @@ def _signed(
     )
 
 
+def _judged(judge: Callable[[], tuple[T, tuple[str, ...]]]) -> tuple[T | None, tuple[str, ...]]:
+    """Take what cannot even be read for a fault like others: a verification tells, it does not break down."""
+    try:
+        return judge()
+    except TamperedError as fault:
+        return None, (fault.what,)
+
+
+def _judge_revisions(context: Context) -> tuple[int, tuple[str, ...]]:
+    found = context.store.revisions.verify()
+    return found.revisions, found.faults
+
+
+def _judge_records(context: Context) -> tuple[int, tuple[str, ...]]:
+    found = context.store.verify_records()
+    return found.records, found.faults
+
+
+def _judge_journal(context: Context) -> tuple[int, tuple[str, ...]]:
+    found = context.store.journal.verify()
+    return found.applies, found.faults
+
+
 def _judge_plans(context: Context) -> tuple[int, tuple[str, ...]]:
     """Check that each plan is what its hash says, and that the audit log knows it was made here."""
     announced = set(_announced(context))
@@ -181,7 +215,7 @@ def _plan_fault(kept: StoredPlan, announced: set[str]) -> str:
     name = f"plan {kept.hash[:12]}"
     try:
         digest = msgspec.json.decode(kept.body, type=Plan).hash
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         return f"{name} cannot be read"
     if digest != kept.hash:
         return f"{name} was changed after it was made"
@@ -228,4 +262,5 @@ def _proof(
         noted_by_nobody=noted is None and not anchored,
         checkpoints=len(report.checkpoints),
         anchors=None if anchors is None else len(anchored),
+        warnings=report.warnings,
     )

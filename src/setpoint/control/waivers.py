@@ -45,16 +45,15 @@ def make(
     draft = Waiver(
         id="",
         owner=owner,
-        reason=words.require_reason(reason),
+        reason=words.masked(reason),
         scope=scope,
         parameter=parameter.lower(),
         rule=rule,
         starts_at=context.now(),
         ends_at=ends_at,
     )
-    made = msgspec.structs.replace(draft, id=f"w{content_hash(canonical(draft))[:10]}")
-    check(context, made)
-    return made
+    _raise_any(_faults(context, draft))
+    return msgspec.structs.replace(draft, id=f"w{content_hash(canonical(draft))[:10]}")
 
 
 def check(context: Context, waiver: Waiver) -> None:
@@ -63,15 +62,9 @@ def check(context: Context, waiver: Waiver) -> None:
     Its owner must be known, its reason given, its end in the future and near enough; its parameter must exist
     in a catalog, live or shipped, of an instance in its scope, and its rule in the policies.
     """
-    configuration = context.head()[1]
-    faults = [
-        *_form_faults(waiver),
-        *_owner_faults(context, waiver),
-        *_time_faults(waiver, context.now()),
-        *_reach_faults(context, configuration, waiver),
-    ]
-    if faults:
-        raise InputErrors(faults)
+    if not is_identifier(waiver.id):
+        raise InputErrors([InputError(f"{waiver.id[:80]!a} is no name of a waiver")])
+    _raise_any(_faults(context, waiver))
 
 
 def grant(context: Context, waiver: Waiver, *, permit: Permit) -> Waiver:
@@ -170,9 +163,23 @@ def waive_drift(drifts: Sequence[Drift], waived: Mapping[str, Waiver]) -> tuple[
     )
 
 
+def _raise_any(found: Iterator[InputError]) -> None:
+    faults = list(found)
+    if faults:
+        raise InputErrors(faults)
+
+
+def _faults(context: Context, waiver: Waiver) -> Iterator[InputError]:
+    yield from _form_faults(waiver)
+    yield from _owner_faults(context, waiver)
+    yield from _time_faults(waiver, context.now())
+    yield from _reach_faults(context, context.head()[1], waiver)
+
+
 def _form_faults(waiver: Waiver) -> Iterator[InputError]:
-    if not is_identifier(waiver.id):
-        yield InputError(f"{waiver.id[:80]!a} is no name of a waiver")
+    yield from words.word_faults(waiver.parameter, "name of a parameter")
+    yield from words.word_faults(waiver.rule, "name of a rule")
+    yield from words.word_faults(str(waiver.scope), "scope", words.MAX_REASON)
     yield from words.reason_faults(waiver.reason)
     if not (waiver.parameter or waiver.rule):
         what = "a waiver of what? neither a parameter nor a rule is named"
@@ -182,6 +189,8 @@ def _form_faults(waiver: Waiver) -> Iterator[InputError]:
 def _owner_faults(context: Context, waiver: Waiver) -> Iterator[InputError]:
     if not waiver.owner.strip() or len(waiver.owner) > words.MAX_WORD:
         yield InputError("no owner is named", next_step="somebody must answer for it")
+    elif not words.is_whole(waiver.owner):
+        yield InputError(f"nobody is called {waiver.owner!a}")
     elif identity.is_governed(context):
         kept = context.store.people.find(waiver.owner)
         if kept is None or kept.value.removed_at is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from setpoint.errors import InputError, InputErrors
-from setpoint.store.masks import masked
+from setpoint.store.masks import masked as _masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,8 @@ def check_word(text: str, what: str, most: int = MAX_WORD) -> str:
 def reason_faults(text: str, what: str = "reason") -> Iterator[InputError]:
     """Answer what is wrong with a reason that must be given."""
     if not text.strip():
-        yield InputError(f"no {what} is given", next_step='say why with --because "..."')
+        next_step = 'say why with --because "..."' if what == "reason" else "say why"
+        yield InputError(f"no {what} is given", next_step=next_step)
     yield from word_faults(text, what, MAX_REASON)
 
 
@@ -48,6 +49,11 @@ def word_faults(text: str, what: str, most: int = MAX_WORD, where: str = "") -> 
         yield InputError(f"the {what} is longer than {most} characters", where=where)
     elif not is_whole(text):
         yield InputError(f"the {what} holds half a character: {text[:80]!a}", where=where)
+
+
+def masked(text: str) -> str:
+    """Answer a text with passwords in it masked, by the audit log's own rule of what is one."""
+    return cast("str", _masked(text))
 
 
 def is_whole(text: str) -> bool:

@@ -321,7 +321,7 @@ class Setpoint(Front):
             self._context,
             plan,
             may_restart=may_restart,
-            accept_risk=words.require_reason(accept_risk, "reason for the risk") if accept_risk else "",
+            accept_risk=words.check_note(accept_risk, "reason for the risk"),
             emergency=words.require_reason(emergency, "reason of the emergency") if emergency else "",
             before_step=before_step,
         )

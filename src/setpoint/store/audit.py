@@ -124,7 +124,7 @@ class Audit:
         query = query.order_by(audit.c.seq.desc() if newest_first else audit.c.seq).limit(limit)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return tuple(AuditRow(**{**row, "detail": read_detail(row["seq"], row["detail"])}) for row in found)
+        return tuple(map(_read, found))
 
     def has(self, action: str) -> bool:
         """Tell whether anybody ever did that."""
@@ -227,7 +227,7 @@ def read_row(row: Mapping[Any, Any]) -> AuditRow:
     if not is_sound(row):
         message = f"row {row['seq']} of the audit log was edited: it does not match its own hash"
         raise TamperedError(message, next_step="`setpoint audit verify` lists everything that was bent")
-    return AuditRow(**{**row, "detail": read_detail(row["seq"], row["detail"])})
+    return _read(row)
 
 
 def is_sound(row: Mapping[Any, Any]) -> bool:
@@ -236,6 +236,12 @@ def is_sound(row: Mapping[Any, Any]) -> bool:
         return link_of(row).recomputed() == row["hash"]
     except TypeError:  # bytes where a text should stand
         return False
+
+
+def _read(row: Mapping[Any, Any]) -> AuditRow:
+    fields: dict[str, Any] = {str(name): value for name, value in row.items()}
+    fields["detail"] = read_detail(fields["seq"], fields["detail"])
+    return AuditRow(**fields)
 
 
 def _links(connection: Connection, after_seq: int = 0) -> Iterator[Link]:

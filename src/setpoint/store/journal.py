@@ -17,7 +17,6 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from setpoint.errors import HeldError, NotFoundError
-from setpoint.store.records import Apply, Outcome, Owned, State
 from setpoint.store.schema import applies, ownerships, utc
 from setpoint.store.testimony import (
     LET_GO,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from setpoint.store.audit import Audit
     from setpoint.store.database import Database
+    from setpoint.store.records import Apply, Outcome, Owned, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy import and_, func, insert, select
 
 from setpoint.config.revision import canonical, content_hash
 from setpoint.errors import ConflictError, NotFoundError, TamperedError
-from setpoint.store.audit import link_of, with_record
+from setpoint.store.audit import is_sound, with_record
+from setpoint.store.chain import read_detail
 from setpoint.store.schema import audit, records
 
 if TYPE_CHECKING:
@@ -151,7 +152,12 @@ class Register(Generic[T]):
         fault = record_fault(row)
         if fault:
             raise TamperedError(fault, next_step=_REPAIR)
-        return Kept(self._decoder.decode(row["body"]), row["version"], row["record_at"])
+        try:
+            value = self._decoder.decode(row["body"])
+        except (msgspec.MsgspecError, ValueError):
+            message = f"version {row['version']} of the {self._kind} {row['id'][:80]!a} cannot be read"
+            raise TamperedError(message, next_step=_REPAIR) from None
+        return Kept(value, row["version"], row["record_at"])
 
 
 def record_fault(row: Mapping[Any, Any]) -> str:
@@ -161,9 +167,9 @@ def record_fault(row: Mapping[Any, Any]) -> str:
         return f"{name} was edited: it does not match its digest"
     if row["hash"] is None:
         return f"{name} was made up: no row of the audit log announces it"
-    if link_of(row).recomputed() != row["hash"]:
+    if not is_sound(row):
         return f"row {row['seq']} of the audit log, which announces {name}, was edited"
-    announced = msgspec.json.decode(row["detail"]).get("record")
+    announced = read_detail(row["seq"], row["detail"]).get("record")
     if announced != {key: row[key] for key in ("kind", "id", "version", "digest")}:
         return f"{name} is not what row {row['seq']} of the audit log announced"
     return ""
@@ -191,8 +197,12 @@ def _faults(connection: Connection) -> Iterator[str]:
     lost = select(audit.c.seq, audit.c.detail).where(with_record(connection))
     lost = lost.where(~select(records.c.seq).where(records.c.seq == audit.c.seq).exists())
     for seq, detail in connection.execute(lost.order_by(audit.c.seq)):
-        announced: dict[str, Any] = msgspec.json.decode(detail, type=dict[str, Any])
-        name = announced.get("record", announced)
+        try:
+            announced = read_detail(seq, detail)
+        except TamperedError as fault:
+            yield fault.what
+            continue
+        name: dict[str, Any] = announced.get("record", announced)
         what = " ".join(f"{key} {name.get(key)!a:.80}" for key in ("kind", "id", "version"))
         yield f"a record ({what}) is missing, row {seq} of the audit log announced it"
 

@@ -12,7 +12,8 @@ from sqlalchemy import func, insert, select
 from setpoint.config.configuration import Configuration
 from setpoint.config.merge import merge
 from setpoint.config.revision import Revision, bucket_of, content_hash, is_intact, seal
-from setpoint.errors import ConflictError, InputError, NotFoundError
+from setpoint.errors import ConflictError, InputError, NotFoundError, TamperedError
+from setpoint.store.announcements import REPAIR, announcement_faults, check_announced
 from setpoint.store.objects import Forest, grow, read_bucket, read_names, read_part, write_objects
 from setpoint.store.schema import objects, revisions, utc
 
@@ -52,7 +53,7 @@ class Revisions:
         self._forest = Forest()
 
     def head(self) -> Revision | None:
-        """Answer the newest revision, or None before the first."""
+        """Answer the newest revision, or None before the first; raise `TamperedError`."""
         with self._database.read() as connection:
             return _head(connection)
 
@@ -71,7 +72,12 @@ class Revisions:
         When the head has moved since, both edits are merged: the answer has two parents, the head that was
         found and a revision of this edit alone. A commit that changes nothing answers the head.
 
+        Whoever governs announces what this answers in the audit log, in the same transaction: a row
+        ``configuration.commit`` with the id as `revision`. From the first on, only what is announced is the
+        head.
+
         Raises:
+            TamperedError: the head is not the one that was announced.
             ConflictError: both edits want different things; each is named, and who made the other one.
             NotFoundError: there is no revision `base`.
         """
@@ -132,11 +138,19 @@ class Revisions:
                     known.add(digest)
                     if content_hash(body) != digest:
                         faults.append(f"object {digest[:12]} does not match its hash")
-            found = [
-                _revision(row)
-                for row in connection.execute(select(revisions).order_by(revisions.c.number)).mappings()
-            ]
-            faults.extend(_history_faults(found, list(_line(connection))))
+            found: list[Revision] = []
+            line: list[Revision] = []
+            rows = connection.execute(select(revisions).order_by(revisions.c.number)).mappings()
+            for row in rows:
+                try:
+                    revision = _revision(row)
+                except TamperedError as fault:
+                    faults.append(fault.what)
+                else:
+                    found.append(revision)
+                    line += [revision] if row["number"] is not None else []
+            faults.extend(_history_faults(found, line))
+            faults.extend(announcement_faults(connection, line))
             if not faults:
                 faults.extend(_missing(connection, found, known))
         return RevisionReport(revisions=len(found), objects=len(known), faults=tuple(faults))
@@ -197,7 +211,7 @@ class _Author(msgspec.Struct, frozen=True):
 
 
 def _head(connection: Connection) -> Revision | None:
-    return next(_line(connection, limit=1), None)
+    return check_announced(connection, next(_line(connection, limit=1), None))
 
 
 def _line(
@@ -218,8 +232,15 @@ def _line(
 
 def _revision(row: RowMapping) -> Revision:
     fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "number"}
-    fields["parents"] = msgspec.json.decode(fields["parents"], type=tuple[str, ...])
-    return Revision(**fields)
+    try:
+        fields["parents"] = msgspec.json.decode(fields["parents"], type=tuple[str, ...])
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        fields["parents"] = ("unreadable",)  # of which no hash was taken
+    revision = Revision(**fields)
+    if not is_intact(revision):
+        message = f"revision {revision.short_id} does not match its hash"
+        raise TamperedError(message, next_step=REPAIR)
+    return revision
 
 
 def _insert(connection: Connection, revision: Revision, *, is_head: bool) -> None:
@@ -233,6 +254,7 @@ def _insert(connection: Connection, revision: Revision, *, is_head: bool) -> Non
 def _find(connection: Connection, name: str) -> Revision:
     relative = _HEAD.fullmatch(name)
     if relative:
+        _head(connection)
         back = int(relative[1] or 0)
         newest = select(func.max(revisions.c.number)).scalar_subquery()
         query = select(revisions).where(revisions.c.number == newest - back)
@@ -243,14 +265,14 @@ def _find(connection: Connection, name: str) -> Revision:
         raise NotFoundError(
             message, next_step="four or more digits of an id, HEAD or HEAD~1; `setpoint history` lists them"
         )
-    found = [_revision(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(query).mappings().all()
     if not found:
         message = f"there is no revision {name!r}"
         raise NotFoundError(message, next_step="`setpoint history` lists them")
     if len(found) > 1:
-        message = f"{name!r} fits several revisions: {', '.join(revision.short_id for revision in found)}"
+        message = f"{name!r} fits several revisions: {', '.join(row['id'][:12] for row in found)}"
         raise InputError(message, next_step="give more digits")
-    return found[0]
+    return _revision(found[0])
 
 
 def _changing(connection: Connection, part: str, limit: int | None) -> Iterator[Revision]:
@@ -293,14 +315,12 @@ def _others(connection: Connection, start: Revision | None, ours: Tree, base: Tr
 def _history_faults(found: list[Revision], line: list[Revision]) -> Iterator[str]:
     ids = {revision.id for revision in found}
     for revision in found:
-        if not is_intact(revision):
-            yield f"revision {revision.short_id} does not match its hash"
         yield from (
             f"revision {parent[:12]} is missing, {revision.short_id} names it"
             for parent in revision.parents
             if parent not in ids
         )
-    for newer, older in zip(line, [*line[1:], None], strict=False):
+    for older, newer in zip([None, *line], line, strict=False):
         expected = (older.id,) if older else ()
         if newer.parents[:1] != expected:
             yield f"revision {newer.short_id} does not follow the one before it"

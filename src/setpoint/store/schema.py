@@ -287,7 +287,7 @@ def _sqlite_guards(table: str, keys: tuple[str, ...]) -> Iterator[str]:
     for verb in ("UPDATE", "DELETE"):
         yield f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refusal}"
     # REPLACE takes rows away without asking the trigger above.
-    taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)
+    taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in keys)  # noqa: S608 - our own names
     yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {taken} {refusal}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 
+from setpoint.errors import TamperedError
 from setpoint.policy.approval import Change
 from setpoint.policy.compliance import ReportPoint
 from setpoint.policy.incident import Incident
@@ -74,9 +75,13 @@ class Store:
 
     @property
     def id(self) -> str:
-        """The store's own name, given once: 32 hexadecimal digits."""
+        """The store's own name, given once: 32 hexadecimal digits; raises `TamperedError` when it is gone."""
         with self._database.read() as connection:
-            return connection.execute(select(stores.c.id)).scalar_one()
+            found = connection.execute(select(stores.c.id)).scalar()
+        if found is None:
+            message = "the store lost its own name"
+            raise TamperedError(message, where=self.where, next_step="restore the store from a backup")
+        return found
 
     @property
     def file(self) -> Path | None:
