@@ -348,7 +348,6 @@ def test_no_face_touches_what_its_context_holds_to_write():
         "commit",
         "begin",
         "finish",
-        "disown",
         "add_checkpoint",
         "transaction",
     }

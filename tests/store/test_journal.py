@@ -129,10 +129,10 @@ def test_undo_steps_of_the_same_apply_lead_back_past_it(store) -> None:
     assert (owned.ours, owned.restore, owned.apply_id) == ("1GB", "64MB", "a1")
 
 
-def test_disowned_is_forgotten(store) -> None:
+def test_what_is_let_go_is_forgotten(store) -> None:
     _run(store.journal, 1, "1GB", None)
-    store.journal.disown("shop", "work_mem")
-    store.journal.disown("shop", "work_mem")
+    store.journal.begin(_apply(2))
+    store.journal.finish("a2", "applied", "new", at=AT, let_go=["work_mem", "unheard_of"])
     assert store.journal.owned("shop") == ()
 
 

@@ -202,7 +202,7 @@ def test_an_apply_that_did_not_say_what_it_let_go_leaves_that_open(done) -> None
     name = _begin(done, 3)
     done.journal.finish(name, "applied", "new", at=AT)
     assert len(done.journal.owned("shop")) == 1
-    done.journal.disown("shop", "work_mem")
+    _edit(done, "DELETE FROM ownership WHERE parameter = 'work_mem'")
     assert done.journal.owned("shop") == ()
     assert done.journal.verify().faults == ()
     _apply(done, 4, "1GB", "2GB", state="mixed")

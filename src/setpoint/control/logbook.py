@@ -104,12 +104,9 @@ class Logbook:
         except SetpointError as fault:
             self._note("interrupted", "", fault.what)
             raise
-        store = self._context.store
-        with store.transaction():
-            outcome: Outcome = "undone" if self._is_undo else "applied"
-            store.journal.finish(self._id, outcome, "new", at=self._context.now())
-            for parameter in let_go:
-                store.journal.disown(self._plan.instance, parameter)
+        outcome: Outcome = "undone" if self._is_undo else "applied"
+        now, journal = self._context.now(), self._context.store.journal
+        journal.finish(self._id, outcome, "new", at=now, let_go=let_go)
         return verified
 
     def _note(self, outcome: Outcome, state: State, message: str) -> None:

@@ -160,11 +160,6 @@ class Journal:
         with self._database.read() as connection:
             return JournalReport(*journal_faults(connection))
 
-    def disown(self, instance: str, parameter: str) -> None:
-        """Forget that a parameter is ours: what stood before us is back, or a person has taken it over."""
-        with self._database.write() as connection:
-            _forget(connection, instance, parameter)
-
 
 def _own(connection: Connection, owned: Owned) -> Owned:
     query = select(ownerships).where(*_key(owned.instance, owned.parameter))

@@ -149,12 +149,20 @@ def _proof_answer(proof: Proof) -> Answer:
         "record_faults": list(proof.record_faults),
         "plans": proof.plans,
         "plan_faults": list(proof.plan_faults),
+        "applies": proof.applies,
+        "journal_faults": list(proof.journal_faults),
+        "warnings": list(proof.warnings),
     }
     return Answer(document, _proof_page(proof), 0 if proof.is_intact else 1)
 
 
 def _proof_page(proof: Proof) -> list[Block]:
-    besides = {"revision": proof.revisions, "record": proof.records, "plan": proof.plans}
+    besides = {
+        "revision": proof.revisions,
+        "record": proof.records,
+        "plan": proof.plans,
+        "apply": proof.applies,
+    }
     told = [counted(count, noun) for noun, count in besides.items() if count is not None]
     read = ", ".join([counted(proof.rows, "row"), *told])
     page: list[Block] = [
@@ -164,6 +172,7 @@ def _proof_page(proof: Proof) -> list[Block]:
     ]
     page += [f"  {each.kind}: {each.text}" for each in proof.faults]
     page += [f"  {kind}: {text}" for kind, text in proof.other_faults]
+    page += [Span(f"  warning: {text}", "warn") for text in proof.warnings]
     page.append(_signed_line(proof))
     page.append(("head ", Span(f"{proof.seq}:{proof.hash}", "strong")))
     if proof.noted_by_nobody:
