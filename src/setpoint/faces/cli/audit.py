@@ -161,7 +161,7 @@ def _proof_page(proof: Proof) -> list[Block]:
         "revision": proof.revisions,
         "record": proof.records,
         "plan": proof.plans,
-        "apply": proof.applies,
+        "application": proof.applies,
     }
     told = [counted(count, noun) for noun, count in besides.items() if count is not None]
     read = ", ".join([counted(proof.rows, "row"), *told])
