@@ -8,7 +8,7 @@ import msgspec
 
 from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
-from setpoint.control import admission
+from setpoint.control import admission, words
 from setpoint.control.checks import check_parts
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.control.watch import catalog_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from setpoint.config.revision import Revision
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
-
-_MAX_REASON = 4000
 
 
 def commit(
@@ -41,10 +39,7 @@ def commit(
     gate judges the edit. Raises `InputError` for a missing reason, `ConflictError`, `NotPermittedError`,
     `RefusedError`.
     """
-    if not reason.strip():
-        raise InputError("no reason is given", next_step='say why with --because "..."')
-    if len(reason) > _MAX_REASON:
-        raise InputError(f"the reason is longer than {_MAX_REASON} characters")
+    reason, ticket = words.require_reason(reason), words.check_word(ticket, "ticket")
     head, before = context.head()
     after = edit(before)
     check_parts(before, after)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.control import admission, gate, proposals
+from setpoint.control import admission, proposals
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.engines.plan import StepKind
 from setpoint.engines.registry import get_engine
 from setpoint.engines.session import Application, run_restart_command
-from setpoint.errors import ConflictError, InputError
+from setpoint.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,15 +57,11 @@ def carry_out(
     made, store = application.plan, context.store
     seen = application.check()
     permit = admit(*seen)
-    try:
-        with store.transaction():
-            admission.check_ground(context, permit)
-            proposals.spend(context, permit, f"applied to {made.instance}")
-            logbook.begin(permit)
-            _tell_reasons(context, made, permit, why)
-    except ConflictError as fault:
-        gate.note_refusal(context, permit.principal, permit.right, made.instance, fault.what)
-        raise
+    with store.transaction():
+        admission.check_ground(context, permit)
+        proposals.spend(context, permit, f"applied to {made.instance}")
+        logbook.begin(permit)
+        _tell_reasons(context, made, permit, why)
     verified = logbook.ended(application.run, let_go=let_go)
     store.snapshots.put(verified.observation, verified.catalog.data)
     checkpoint_if_due(context)

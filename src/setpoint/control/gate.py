@@ -7,7 +7,6 @@ leaves an audit row, wherever on the way it comes from: whatever writes is `witn
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -121,13 +120,6 @@ def witnessed(context: Context, right: Right, place: str = "", *, actor: str = "
             name, account = _whoever(context)
             _note(context, actor or name, account, right, place, fault)
         raise
-
-
-def note_refusal(context: Context, principal: Principal, right: Right, place: str, what: str) -> None:
-    """Leave the audit row of a refusal that is being raised; outside of any transaction that it undoes."""
-    fault = sys.exception()
-    told = fault if isinstance(fault, SetpointError) else RefusedError(what)
-    _note(context, principal.name, principal.account, right, place, told)
 
 
 def principal_named(context: Context, name: str) -> Principal:

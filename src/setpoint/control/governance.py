@@ -13,18 +13,15 @@ from setpoint.config.configuration import Configuration, Group, Instance, Settin
 from setpoint.config.diff import diff_configurations
 from setpoint.config.revision import canonical
 from setpoint.control import admission, configure, gate, people, proposals, waivers
-from setpoint.control.checks import check_parts
+from setpoint.control.checks import check_document, check_parts
 from setpoint.control.subject import policies_of
-from setpoint.engines.registry import engine_names, get_engine, shipped_catalog, shipped_versions
 from setpoint.errors import InputError, RefusedError
-from setpoint.policy.document import check_policy, read_policy
 from setpoint.policy.person import Person, Right
 from setpoint.policy.waiver import Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from setpoint.catalog import Catalog
     from setpoint.config.revision import Revision
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
@@ -46,7 +43,12 @@ def put_policies(
     permit = gate.require(context, Right.EDIT_POLICY)
     before = context.head()[1]
     for name, text in texts.items():
-        _check_document(name, text, before)
+        if text is not None:
+            check_document(name, text)
+        elif name not in before.policies:
+            raise InputError(
+                f"there is no policy {name[:80]!a}", next_step="`setpoint policy list` shows them"
+            )
     kept = {name: text for name, text in {**before.policies, **texts}.items() if text is not None}
     after = msgspec.structs.replace(before, policies=kept)
     needs = policies_of(before).needs_for("policy")
@@ -59,9 +61,6 @@ def propose_edit(context: Context, after: Configuration, *, reason: str, ticket:
     """Propose an edit of the configuration that touches policy, or what falls under which policy."""
     permit = gate.require_somewhere(context, Right.PROPOSE)
     before = context.head()[1]
-    for name in after.policies.keys() | before.policies.keys():
-        if after.policies.get(name) != before.policies.get(name):
-            _check_document(name, after.policies.get(name), before)
     check_parts(before, after)
     needs = policies_of(before).needs_for("policy")
     return _propose_parts(context, permit, before, after, needs, reason=reason, ticket=ticket)
@@ -92,6 +91,7 @@ def put_person(context: Context, person: Person, *, reason: str, ticket: str = "
     needs = policies_of(context.head()[1]).needs_for("people")
     if permit.principal.is_single_user or not needs:
         return people.put_person(context, person, reason=reason, permit=permit)
+    people.check_person(context, person)
     kept = context.store.people.find(person.name)
     payload = {"person": person, "version": kept.version if kept is not None else 0}
     return proposals.propose_payload(
@@ -119,14 +119,9 @@ def carry_out(context: Context, name: str) -> str:
             what, next_step=f"`setpoint apply {change.subject} --plan {change.digest[:12]}` applies it"
         )
     permit = admission.admit_change(context, kept, proposals.needs_of(context, change), _RIGHTS[change.kind])
-    try:
-        with context.store.transaction():
-            done = _do(context, kept, permit)
-            proposals.spend(context, permit, done)
-    except RefusedError as fault:
-        # What a doer noted of its refusal went with the transaction.
-        gate.note_refusal(context, permit.principal, permit.right, change.subject, fault.what)
-        raise
+    with context.store.transaction():
+        done = _do(context, kept, permit)
+        proposals.spend(context, permit, done)
     return done
 
 
@@ -183,19 +178,3 @@ def _propose_parts(
         reason=reason,
         ticket=ticket,
     )
-
-
-def _check_document(name: str, text: str | None, before: Configuration) -> None:
-    if text is None:
-        if name not in before.policies:
-            raise InputError(f"there is no policy {name}", next_step="`setpoint policy list` shows them")
-        return
-    policy = read_policy(text, f"policy {name}")
-    if policy.name != name:
-        raise InputError(f"the document calls itself {policy.name}, not {name}", where=f"policy {name}")
-    check_policy(policy, _catalogs(policy.scope.engines or engine_names()))
-
-
-def _catalogs(engines: tuple[str, ...]) -> tuple[Catalog, ...]:
-    known = [get_engine(name) for name in engines if name in engine_names()]
-    return tuple(shipped_catalog(engine, version) for engine in known for version in shipped_versions(engine))

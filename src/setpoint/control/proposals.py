@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from setpoint.config.revision import canonical, content_hash
-from setpoint.control import admission, gate
+from setpoint.control import admission, gate, words
 from setpoint.control.electorate import electorate_of
 from setpoint.control.history import setter
 from setpoint.control.past import find_plan
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from setpoint.policy.approval import ChangeKind, Standing
     from setpoint.store.registers import Kept
 
-_MAX_REASON = 4000
 _LONGEST = timedelta(days=30)
 _MIN_PREFIX = 4
 
@@ -192,9 +191,11 @@ def find(context: Context, name: str) -> Kept[Change]:
     if not found and len(name) >= _MIN_PREFIX:
         found = [kept for key, kept in everything.items() if key.startswith(name)]
     if not found:
-        raise NotFoundError(f"there is no change {name!r}", next_step="`setpoint change list` shows them")
+        raise NotFoundError(
+            f"there is no change {name[:80]!a}", next_step="`setpoint change list` shows them"
+        )
     if len(found) > 1:
-        raise InputError(f"{name!r} fits several changes", next_step="give more of the id")
+        raise InputError(f"{name[:80]!a} fits several changes", next_step="give more of the id")
     return _kept_up(context, found[0])
 
 
@@ -270,8 +271,9 @@ def _ground_lost(context: Context, change: Change) -> str:
 
 
 def _open(context: Context, permit: Permit, change: Change) -> Change:
-    check_text(change.reason, "reason", is_required=True)
-    check_text(change.ticket, "ticket")
+    change = msgspec.structs.replace(
+        change, reason=words.require_reason(change.reason), ticket=words.check_word(change.ticket, "ticket")
+    )
     if permit.principal.is_single_user:
         what = "this needs approvals, and a store of one user knows no second person"
         next_step = "`setpoint person add` makes people known"
@@ -335,11 +337,3 @@ def _keep(
         at=context.now(),
         subject=change.subject,
     )
-
-
-def check_text(text: str, what: str, *, is_required: bool = False) -> None:
-    """Check what a person wrote; raise `InputError`."""
-    if is_required and not text.strip():
-        raise InputError(f"no {what} is given", next_step='say why with --because "..."')
-    if len(text) > _MAX_REASON:
-        raise InputError(f"the {what} is longer than {_MAX_REASON} characters")

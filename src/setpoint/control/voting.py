@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from setpoint.control import admission, gate
+from setpoint.control import admission, gate, words
 from setpoint.control.electorate import electorate_of
 from setpoint.control.notary import checkpoint_if_due
-from setpoint.control.proposals import check_text, find, keep_change, needs_of
+from setpoint.control.proposals import find, keep_change, needs_of
 from setpoint.errors import RefusedError
 from setpoint.policy.approval import Voice, givers, is_overdue
 from setpoint.policy.person import Right
@@ -32,7 +32,7 @@ def approve(context: Context, name: str, *, reason: str = "", digest: str = "") 
     kept = find(context, name)
     change = kept.value
     permit = gate.require_voice(context)
-    check_text(reason, "reason")
+    reason = words.check_note(reason)
     who = permit.principal.name
 
     def no(what: str, next_step: str = "") -> None:
@@ -62,7 +62,8 @@ def approve(context: Context, name: str, *, reason: str = "", digest: str = "") 
         no(f"{who} has a voice on {change.id} already")
     giver = _speaks_for(context, change, permit.principal)
     if giver is None:
-        no(f"{who} may not approve {change.id}: {who} holds none of the roles that it asks for there")
+        what = f"{who} may not approve {change.id}: {who} holds none of the roles that it asks for there"
+        gate.refuse(context, permit.principal, Right.APPROVE, change.subject, what)
     voice = Voice(
         by=who,
         account=permit.principal.account,
@@ -82,7 +83,7 @@ def reject(context: Context, name: str, *, reason: str) -> Change:
     """End a change with a no; whoever could approve it may, and whoever did."""
     kept = find(context, name)
     permit = gate.require_voice(context)
-    check_text(reason, "reason", is_required=True)
+    reason = words.require_reason(reason)
     who = permit.principal.name
     has_spoken = any(who in voice.identities for voice in kept.value.voices)
     may_speak = permit.principal.is_single_user or has_spoken
@@ -96,7 +97,7 @@ def withdraw(context: Context, name: str, *, reason: str) -> Change:
     """Take one's own change back."""
     kept = find(context, name)
     permit = gate.require_somewhere(context, Right.PROPOSE)
-    check_text(reason, "reason", is_required=True)
+    reason = words.require_reason(reason)
     if permit.principal.name != kept.value.author:
         what = f"only {kept.value.author} can withdraw {kept.value.id}"
         gate.refuse(context, permit.principal, Right.PROPOSE, kept.value.subject, what, next_step="reject it")

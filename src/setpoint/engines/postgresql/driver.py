@@ -304,7 +304,7 @@ def _fitting(name: str) -> str:
 
 
 def server_of(address: str) -> str:
-    """Answer host and port of a connection string, sorted where it names several; as written if unreadable."""
+    """Answer host and port of a connection string, sorted where several; as written if unreadable."""
     try:
         words = conninfo_to_dict(address)
     except psycopg.Error:
