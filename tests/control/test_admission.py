@@ -160,8 +160,9 @@ def test_an_instance_does_not_slip_out_of_a_scope(town):
 
 @pytest.mark.parametrize("field", ["restart_command", "password"])
 def test_what_runs_or_is_read_as_setpoints_account_is_not_an_operators_to_choose(town, field):
+    plain = Instance(engine="simulated", target="memory:mine")
     text = {"restart_command": "sh -c mine", "password": "file:/etc/shadow"}[field]
-    mine = Instance(engine="simulated", target="memory:mine", **{field: text})
+    mine = msgspec.structs.replace(plain, **{field: text})
     town.settle("ova", Role.OPERATOR)
     with pytest.raises(NotPermittedError, match="may not bring in"):
         town.ova.add_instance("mine", mine, reason="mine")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 import psycopg
 import pytest
-from tests.control.town import Town, found
+from psycopg import sql
+from tests.control.town import found
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
@@ -23,18 +26,18 @@ PART = "instance:db"
 
 
 @pytest.fixture
-def town(postgresql_each, tmp_path) -> Town:
+def town(postgresql_each, tmp_path):
     with Setpoint.create(tmp_path / "store.db", actor="lin") as opened:
         opened.add_instance("db", Instance(engine="postgresql", target=postgresql_each.dsn), reason="first")
         opened.governance.put_policy("safety", POLICY, reason="begins")
         yield found(opened)
 
 
-def by_hand(server, statement: str) -> None:
+def by_hand(server, statement: LiteralString) -> None:
     """Do what a person with a login would, and wait until it is loaded."""
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         loaded = connection.execute("SELECT pg_conf_load_time()").fetchone()
-        connection.execute(statement)
+        connection.execute(sql.SQL(statement))
         connection.execute("SELECT pg_reload_conf()")
         while connection.execute("SELECT pg_conf_load_time() FROM pg_sleep(0.01)").fetchone() == loaded:
             pass
@@ -42,7 +45,7 @@ def by_hand(server, statement: str) -> None:
 
 def shown(server, name: str) -> str:
     with psycopg.connect(server.dsn, autocommit=True) as connection:
-        return connection.execute(f"SHOW {name}").fetchone()[0]
+        return connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()[0]
 
 
 def test_a_locked_parameter_moved_by_hand_is_an_incident_and_put_right_only_by_policy(town, postgresql_each):
