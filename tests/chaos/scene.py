@@ -149,7 +149,7 @@ def naming(scene: Scene, death: int) -> Iterator[None]:
 def demand_truth(scene: Scene, planned: Planned) -> None:
     """The plan names what was cut short, how far it came, and nothing that is done already."""
     trail = scene.trail
-    is_left = "before ended" in trail and "after ended" not in trail
+    is_left = "before ended" in trail and "after finish" not in trail[trail.index("before ended") :]
     assert (planned.unfinished is not None) == is_left
     assert len(planned.unfinished_steps) == (trail.count("after intend") if is_left else 0)
     assert not planned.is_at_work

@@ -128,7 +128,9 @@ class Governed(Politics):
             self.end_proposal(dice, dice.choice(self.world.proposals[-6:]))
 
     def end_proposal(self, dice: Random, proposal: Proposal) -> None:
-        seat, is_rejecting = self.seat(dice), dice.random() < 0.5
+        is_rejecting = dice.random() < 0.5
+        authors = [each for each in self.world.seats if each.person == proposal.author]
+        seat = self.seat(dice) if is_rejecting or dice.random() < 0.3 else dice.choice(authors)
         front = self.stage.front(seat).governance
         end = front.reject if is_rejecting else front.withdraw
         if isinstance(self.attempt(lambda: end(proposal.id, reason="no")), SetpointError):
@@ -162,7 +164,8 @@ class Governed(Politics):
         if proposal is not None:
             self.gather_voices(dice, proposal)
             self.disturb(dice, name, proposal)
-        is_emergency = dice.random() < 0.25
+        has_glass = any(each.emergency for each in self.world.policies.values())
+        is_emergency = dice.random() < (0.5 if has_glass else 0.05)
         if is_emergency and proposal is not None:
             # The quorum of an emergency forgets sooner than others: what was enough may be too old for it.
             self.world.clock.at += timedelta(minutes=dice.choice((0, 179, 181, 300)))
