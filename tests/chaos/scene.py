@@ -146,10 +146,15 @@ def naming(scene: Scene, death: int) -> Iterator[None]:
         raise
 
 
+def is_finished(trail: list[str]) -> bool:
+    """Tell whether the record of the work itself was closed, not only that of a dead process before."""
+    return "before ended" in trail and "after finish" in trail[trail.index("before ended") :]
+
+
 def demand_truth(scene: Scene, planned: Planned) -> None:
     """The plan names what was cut short, how far it came, and nothing that is done already."""
     trail = scene.trail
-    is_left = "before ended" in trail and "after finish" not in trail[trail.index("before ended") :]
+    is_left = "before ended" in trail and not is_finished(trail)
     assert (planned.unfinished is not None) == is_left
     assert len(planned.unfinished_steps) == (trail.count("after intend") if is_left else 0)
     assert not planned.is_at_work

@@ -19,6 +19,7 @@ from tests.chaos.scene import (
     demand_record,
     demand_truth,
     finish,
+    is_finished,
     mortals,
     naming,
     remove_all,
@@ -31,9 +32,11 @@ from setpoint.engines.simulated.driver import keep, restart, server_at
 from setpoint.errors import RefusedError
 
 WITH_AND_WITHOUT = [
-    pytest.param(True, id="restart"),
-    pytest.param(False, id="no-restart", marks=pytest.mark.slow),
+    pytest.param(True, 3, id="restart"),
+    pytest.param(True, 1, id="restart-every-point", marks=pytest.mark.slow),
+    pytest.param(False, 1, id="no-restart-every-point", marks=pytest.mark.slow),
 ]
+"""Whether the server is restarted, and every which point the process is killed at."""
 RESTART = "import sys; from setpoint.engines.simulated.driver import restart; restart(sys.argv[1])"
 
 
@@ -74,10 +77,10 @@ def killers() -> Iterator[Mortals]:
         yield found
 
 
-@pytest.mark.parametrize("may_restart", WITH_AND_WITHOUT)
-def test_a_killed_apply_is_finished_or_undone(simulated, killers, may_restart):
+@pytest.mark.parametrize(("may_restart", "stride"), WITH_AND_WITHOUT)
+def test_a_killed_apply_is_finished_or_undone(simulated, killers, may_restart, stride):
     scene = simulated
-    for death in count(1):
+    for death in count(1, stride):
         scene.back_to("ready")
         ended = killers.carry_out(scene.order("apply", death, may_restart=may_restart))
         if ended != -signal.SIGKILL:
@@ -94,19 +97,19 @@ def test_a_killed_apply_is_finished_or_undone(simulated, killers, may_restart):
             scene.back_to("killed")
             take_back(scene, may_restart=may_restart, state=None if is_begun else scene.beginning)
             remove_all(scene)
-            if not death % 3:
+            if not death // stride % 3:
                 scene.back_to("killed")
                 remove_all(scene)
     assert ended == 0
     assert death > 30
 
 
-@pytest.mark.parametrize("may_restart", WITH_AND_WITHOUT)
-def test_a_killed_undo_is_finished_or_applied_again(simulated, killers, may_restart):
+@pytest.mark.parametrize(("may_restart", "stride"), WITH_AND_WITHOUT)
+def test_a_killed_undo_is_finished_or_applied_again(simulated, killers, may_restart, stride):
     scene = simulated
     finish(scene, may_restart=may_restart)
     scene.keep("applied")
-    for death in count(1):
+    for death in count(1, stride):
         scene.back_to("applied")
         ended = killers.carry_out(scene.order("undo", death, may_restart=may_restart))
         if ended != -signal.SIGKILL:
@@ -117,7 +120,7 @@ def test_a_killed_undo_is_finished_or_applied_again(simulated, killers, may_rest
                 demand_truth(scene, planned)
                 assert planned.is_undo == bool(planned.unfinished)
             demand_record(scene)
-            is_done = "after ended" in scene.trail
+            is_done = is_finished(scene.trail)
             scene.keep("killed")
             finish(scene, may_restart=may_restart)
             take_back(scene, may_restart=may_restart)
@@ -129,7 +132,7 @@ def test_a_killed_undo_is_finished_or_applied_again(simulated, killers, may_rest
             else:
                 take_back(scene, may_restart=may_restart)
             remove_all(scene)
-            if not death % 3:
+            if not death // stride % 3:
                 scene.back_to("killed")
                 remove_all(scene)
     assert ended == 0

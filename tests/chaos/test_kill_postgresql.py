@@ -16,6 +16,7 @@ from tests.chaos.scene import (
     demand_record,
     demand_truth,
     finish,
+    is_finished,
     mortals,
     naming,
     remove_all,
@@ -112,7 +113,7 @@ def test_a_killed_undo_is_finished_or_applied_again(scene, killers, points):
             with scene.open() as setpoint:
                 demand_truth(scene, setpoint.plan(NAME))
             demand_record(scene)
-            if number % 2 or "after ended" in scene.trail:
+            if number % 2 or is_finished(scene.trail):
                 finish(scene, may_restart=True)
             take_back(scene, may_restart=True)
     assert ended == 0
