@@ -320,3 +320,30 @@ def test_a_lent_voice_counts_until_its_end(town, server):
     town.lin.apply(made)
     assert town.reads("change.spent")[0]["approved_by"] == ["vic for mara"]
     assert server.running["durable"] == "off"
+
+
+def test_a_way_back_applied_as_a_plan_leaves_nothing_to_be_put_back_for_nothing(town, server):
+    """What was given back is ours no more, so that going there again is no putting back."""
+    town.mara.governance.approve(propose(town.lin, wish(town.lin, durable="off")).id)
+    town.lin.apply(town.lin.plan(NAME).plan)
+    back = town.lin.governance.propose_undo(NAME, reason="it was bad")
+    town.otto.governance.approve(back.id)
+    town.lin.apply(town.lin.find_plan(back.digest))
+    assert server.running["durable"] == "on"
+    with pytest.raises(RefusedError, match="durability"):
+        town.lin.apply(town.lin.plan(NAME).plan)
+    assert server.running["durable"] == "on"
+
+
+@pytest.mark.parametrize("part", [PART, "fleet:simulated"])
+def test_who_asked_for_it_does_not_apply_it_where_duties_are_apart(setpoint, server, part):
+    apart = "policy: apart\nseparation: {author may apply: false}\n"
+    setpoint.governance.put_policy("apart", apart, reason="begins")
+    town = found(setpoint)
+    town.settle("ova", Role.OPERATOR)
+    town.lin.change_settings(part, {"sort_memory": "16MB"}, reason="a wish")
+    made = town.lin.plan(NAME).plan
+    with pytest.raises(RefusedError, match="must leave applying it to somebody else"):
+        town.lin.apply(made)
+    town.ova.apply(made)
+    assert server.running["sort_memory"] == "16MB"

@@ -321,7 +321,9 @@ class Deeds(RuleBasedStateMachine):
             grants=grants,
             by=by,
             at=self.world.now,
-            editor=self.world.editors[made.name],
+            editors=self.world.who_asked_for(
+                made.name, {step.parameter for step in plan.steps if step.parameter}
+            ),
             proposal=proposal,
             is_emergency=is_emergency,
         )

@@ -120,9 +120,9 @@ def _words(question: Question, mine: list[Policy], waivers: list[Waiver]):
             for each in _in_scope(policy.freezes, question):
                 if each.what == what and each.starts <= question.at < each.ends:
                     yield Word("freezes", each.outcome, moved, asks)
-        author = question.proposal.author if question.proposal is not None else question.editor
+        authors = {question.proposal.author} if question.proposal is not None else question.editors
         voices = question.proposal.voices if question.proposal is not None else []
-        if not policy.author_may_apply and question.by == author:
+        if not policy.author_may_apply and question.by in authors:
             yield Word("separation", "refuse")
         if not policy.approver_may_apply and any(question.by in each.people for each in voices):
             yield Word("separation", "refuse")

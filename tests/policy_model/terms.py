@@ -254,8 +254,8 @@ class Question:
     grants: Grants
     by: str
     at: datetime
-    editor: str = ""
-    """Who said last what the instance should be: the author of what nobody proposed."""
+    editors: frozenset[str] = frozenset()
+    """Who gave what moves its new text: the authors of what nobody proposed."""
     proposal: Proposal | None = None
     is_emergency: bool = False
 

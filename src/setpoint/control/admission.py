@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.config.diff import ABSENT, diff_configurations
+from setpoint.control.authors import editors_of
 from setpoint.control.electorate import electorate_of
 from setpoint.control.gate import authenticate, principal_named, refuse, require, require_somewhere
 from setpoint.control.permit import Permit
@@ -99,7 +100,7 @@ def judge_plan(
         subject=subject,
         moves=tuple(moves_of(context, made, observation, catalog)),
         needs_restart=bool(made.restarts) or any(step.kind is StepKind.RESTART for step in made.steps),
-        author=change.author if change is not None else _last_editor(context, made.instance),
+        author=change.author if change is not None else _own_author(context, made, principal),
         approvers=_approvers(change),
         is_emergency=is_emergency,
     )
@@ -216,10 +217,12 @@ def state_of(change: Change, at: datetime) -> str:
     return "expired" if change.state == "open" and change.is_expired(at) else change.state
 
 
-def _last_editor(context: Context, name: str) -> str:
-    """Answer who said last what an instance should be: the author of what nobody had to propose."""
-    last = context.store.revisions.log(limit=1, part=f"instance:{name}")
-    return last[0].author if last else ""
+def _own_author(context: Context, made: Plan, principal: Principal) -> str:
+    """Answer the acting person's name where they gave what moves its new text, whichever part it stands in.
+
+    What nobody had to propose has no other author.
+    """
+    return principal.name if principal.name in editors_of(context, made) else ""
 
 
 def _approvers(change: Change | None) -> frozenset[str]:

@@ -248,7 +248,8 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     fold = engine.grammar.fold_name
     kept = {fold(name) for name in (desired.resolved.keys() | blocked)}
     names = [owned.parameter for owned in context.store.journal.owned(made.instance)]
-    return tuple(name for name in names if fold(name) not in kept)
+    released = {fold(name) for name in made.released}
+    return tuple(name for name in names if fold(name) not in kept or fold(name) in released)
 
 
 def _weigh(
