@@ -346,4 +346,4 @@ def test_who_asked_for_it_does_not_apply_it_where_duties_are_apart(setpoint, ser
     with pytest.raises(RefusedError, match="must leave applying it to somebody else"):
         town.lin.apply(made)
     town.ova.apply(made)
-    assert server.running["sort_memory"] == "16MB"
+    assert server.persisted["sort_memory"] == "16MB"
