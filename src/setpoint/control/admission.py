@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from setpoint.store.registers import Kept
 
 _RIGHT_TO_ASK = {
-    "plan": Right.PROPOSE,
     "policy": Right.PROPOSE,
     "waiver": Right.WAIVE,
     "people": Right.MANAGE_PEOPLE,

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from setpoint.store.registers import Kept
 
 _PARTS: dict[str, Any] = {"fleet": Settings, "group": Group, "instance": Instance, "policy": str}
-_RIGHTS = {"policy": Right.PROPOSE, "waiver": Right.PROPOSE, "people": Right.PROPOSE}
 
 
 def put_policies(
@@ -118,7 +117,7 @@ def carry_out(context: Context, name: str) -> str:
         raise RefusedError(
             what, next_step=f"`setpoint apply {change.subject} --plan {change.digest[:12]}` applies it"
         )
-    permit = admission.admit_change(context, kept, proposals.needs_of(context, change), _RIGHTS[change.kind])
+    permit = admission.admit_change(context, kept, proposals.needs_of(context, change), Right.PROPOSE)
     with context.store.transaction():
         done = _do(context, kept, permit)
         proposals.spend(context, permit, done)
