@@ -41,9 +41,9 @@ class Faulty(SimulatedDriver):
     def run(self, request):
         return Reply() if self._meets(request.text) else super().run(request)
 
-    def lock(self, holder):
+    def lock(self, holder, *, is_preempting=False):
         self._meets("lock")
-        super().lock(holder)
+        super().lock(holder, is_preempting=is_preempting)
 
     def reconnect(self, timeout_seconds):
         self._meets("reconnect")
@@ -88,6 +88,9 @@ class Record:
 
     def done(self, number):
         self._write(("done", number))
+
+    def check(self):
+        pass
 
     def _write(self, entry: tuple[str, int]) -> None:
         if entry == self._failing:

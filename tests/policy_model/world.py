@@ -209,7 +209,7 @@ class Stage:
         }
         self.servers = {name: Simulated(address(name)) for name in PLACES}
         for server in self.servers.values():
-            driver._servers.pop(server.address, None)
+            driver.forget(server.address)
 
     def close(self) -> None:
         self.store.close()

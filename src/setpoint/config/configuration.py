@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ SettingText = str | tuple[str, ...] | None
 """A setting as its author wrote it: a scalar, a list, or None for "not managed from this layer down"."""
 
 Settings = dict[str, SettingText]
+
+Mode = Literal["observe", "propose", "enforce"]
+"""What a worker does about an instance's drift: only look, propose a plan, or put it right."""
 
 SECRET_ADVICE = "refer to the password instead: env:NAME or file:/path"  # noqa: S105 - says where to put one
 _SECRET_REFERENCE = re.compile(r"(?:(?:env|file):.+)?", re.DOTALL)
@@ -50,7 +53,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     `target` is the engine's own way to name a server, without password; `password` refers to one
     (``env:NAME``, ``file:/path``, empty for the driver's own places such as ``~/.pgpass``) and never holds
-    it. `restart_command` is split like a shell splits words and run without a shell.
+    it. `restart_command` is split like a shell splits words and run without a shell. `mode` says what a
+    worker does when the instance has drifted.
     """
 
     engine: str
@@ -63,6 +67,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     facts: DeclaredFacts | None = None
     template: TemplateUse | None = None
     settings: Settings = msgspec.field(default_factory=dict[str, SettingText])
+    mode: Mode = "observe"
 
 
 class Configuration(

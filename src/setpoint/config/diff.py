@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -81,13 +82,19 @@ def fields_of(part: object) -> dict[str, Any]:
         fields = {
             name: value
             for name, value in msgspec.structs.asdict(part).items()
-            if name != "settings" and not _is_empty(value)
+            if name != "settings" and not _is_empty(value) and value != _defaults(type(part)).get(name)
         }
         settings: Mapping[str, SettingText] = getattr(part, "settings", {})
         fields["engine"] = getattr(part, "engine", "")
     else:
         fields, settings = {}, part  # type: ignore[assignment]
     return {**fields, **{f"settings.{name}": text for name, text in settings.items()}}
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, object]:
+    """Answer what the fields of a part are when nobody says anything of them."""
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
 
 
 def _is_empty(value: object) -> bool:

@@ -37,6 +37,7 @@ from setpoint.config.configuration import (
     Configuration,
     Group,
     Instance,
+    Mode,
     Settings,
     SettingText,
     TemplateUse,
@@ -59,6 +60,7 @@ _TEMPLATE = re.compile(r"([a-z][a-z0-9_-]*)@(\d+)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)", re.IGNORECASE)
 _MAX_SIZE = 2**60
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_MODES: tuple[Mode, ...] = get_args(Mode)
 _TEXT_FIELDS = ("target", "password", "environment", "restart_command")
 
 
@@ -183,7 +185,7 @@ class _Reader:
         )
 
     def _instance(self, node: Node) -> Instance:
-        known = {"engine", "group", "labels", "facts", "template", "settings", *_TEXT_FIELDS}
+        known = {"engine", "group", "labels", "facts", "template", "settings", "mode", *_TEXT_FIELDS}
         fields = self._mapping(node, known, "an instance")
         texts = {name: self._text(fields[name]) for name in _TEXT_FIELDS if name in fields}
         if not is_secret_reference(texts.get("password", "")):
@@ -201,8 +203,16 @@ class _Reader:
             facts=self._facts(fields.get("facts")),
             template=self._template(fields.get("template")),
             settings=self._settings(fields.get("settings")),
+            mode=self._mode(fields.get("mode")),
             **texts,
         )
+
+    def _mode(self, node: Node | None) -> Mode:
+        word = self._text(node) if node is not None else _MODES[0]
+        if node is not None and word not in _MODES:
+            self._faults.add(node.place, f"{word[:80]!r} is no mode", f"one of {', '.join(_MODES)}")
+            return _MODES[0]
+        return cast("Mode", word)
 
     def _check_references(
         self, node: Node | None, groups: dict[str, Group], instances: dict[str, Instance]
@@ -332,7 +342,7 @@ def _plain_settings(settings: Settings) -> dict[str, Any]:
 def _plain_part(part: Group | Instance) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for name, value in msgspec.structs.asdict(part).items():
-        if value is None or value in ("", {}):
+        if value is None or value in ("", {}) or (name, value) == ("mode", _MODES[0]):
             continue
         if name == "template":
             plain[name] = _plain_template(value)

@@ -68,11 +68,12 @@ class LinkState(Enum):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One link: its state, since when, and in words where it is armed or why it is not."""
+    """One link: its state, since when, on which host, and in words where it is armed or why it is not."""
 
     kind: LinkKind
     state: LinkState
     at: datetime
+    host: str = ""
     detail: str = ""
 
 

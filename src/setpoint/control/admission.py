@@ -119,21 +119,27 @@ def admit_apply(
     verdict = judge_plan(
         context, made, observation, catalog, permit.principal, change=change, is_emergency=is_emergency
     )
+    return let_pass(context, permit, verdict, made.instance, kept, "plan")
+
+
+def let_pass(
+    context: Context, permit: Permit, verdict: Verdict, name: str, kept: Kept[Change] | None, noun: str
+) -> Permit:
+    """Let what was reviewed (a ``plan``, an ``override``) pass to an instance.
+
+    Where approvals are asked for, those of the open change count. Raises `NotPermittedError` and
+    `RefusedError`.
+    """
     if verdict.outcome is Outcome.REFUSE:
         text = "; ".join(str(reason) for reason in verdict.refusals)
-        refuse(
-            context,
-            permit.principal,
-            Right.APPLY,
-            made.instance,
-            f"policy refuses it: {text}",
-            is_policy=True,
-        )
+        what = f"policy refuses it: {text}"
+        refuse(context, permit.principal, permit.right, name, what, is_policy=True)
+    change = kept.value if kept is not None else None
     if verdict.outcome is Outcome.ASK:
-        _check_standing(context, permit.principal, made, change, verdict.needs)
+        _check_standing(context, permit, name, change, verdict.needs, noun)
     return Permit(
         permit.principal,
-        Right.APPLY,
+        permit.right,
         verdict,
         change=change.id if change is not None else "",
         version=kept.version if kept is not None else 0,
@@ -231,16 +237,17 @@ def _approvers(change: Change | None) -> frozenset[str]:
 
 
 def _check_standing(
-    context: Context, principal: Principal, made: Plan, change: Change | None, needs: Sequence[Need]
+    context: Context, permit: Permit, name: str, change: Change | None, needs: Sequence[Need], noun: str
 ) -> None:
     asked = "; ".join(f"{need.key}: {need.quorum}" for need in needs)
     if change is None:
-        what = f"this plan needs approvals ({asked})"
-        next_step = f"`setpoint change propose {made.instance}` asks for them"
-        refuse(context, principal, Right.APPLY, made.instance, what, next_step=next_step, is_policy=True)
+        what = f"this {noun} needs approvals ({asked})"
+        verb = "change" if noun == "plan" else noun
+        next_step = f"`setpoint {verb} propose {name}` asks for them"
+        refuse(context, permit.principal, permit.right, name, what, next_step=next_step, is_policy=True)
     standing = stand(change, needs, electorate_of(context))
     if not standing.is_complete:
-        refuse(context, principal, Right.APPLY, made.instance, _lacking(change, standing), is_policy=True)
+        refuse(context, permit.principal, permit.right, name, _lacking(change, standing), is_policy=True)
 
 
 def _lacking(change: Change, standing: Standing) -> str:

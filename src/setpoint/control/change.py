@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.config.budget import BudgetVerdict, judge, typed_values
 from setpoint.config.drift import Drift, classify
+from setpoint.config.override import layers_on
 from setpoint.control import admission, gate
-from setpoint.control.desired import Desired, desired_of, running_texts
+from setpoint.control.budget import weigh
+from setpoint.control.desired import Desired, desired_of
 from setpoint.control.execution import Reasons, carry_out, make_application, restarter
 from setpoint.control.guard import earlier_pair, watch_over
 from setpoint.control.logbook import Logbook, is_at_work, is_undo
+from setpoint.control.overrides import standing
 from setpoint.control.past import begun_steps, find_made, keep_plan, left_open, releases, way_back
 from setpoint.control.standing import is_base_current
 from setpoint.control.waivers import everything, parameters_waived, waive_drift
@@ -29,6 +31,7 @@ from setpoint.policy.waiver import waived_parameters
 
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog
+    from setpoint.config.budget import BudgetVerdict
     from setpoint.config.configuration import Configuration
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
@@ -79,7 +82,10 @@ def plan(context: Context, name: str) -> Planned:
     engine = context.engine_of(instance)
     observation, catalog = observe(context, name)
     base = revision.id if revision is not None else ""
-    desired = desired_of(engine, configuration, observation, catalog, revision=base, at=context.now())
+    layers = standing.layers(context, name)
+    desired = desired_of(
+        engine, configuration, observation, catalog, revision=base, at=context.now(), overrides=layers
+    )
     made = make_plan(
         engine,
         desired.resolved,
@@ -89,7 +95,7 @@ def plan(context: Context, name: str) -> Planned:
         releases=tuple(releases(context, desired, observation, catalog)),
         left=left_open(context, name),
     )
-    budget, over_budget = _weigh(made, desired, observation, catalog)
+    budget, over_budget = weigh(made, desired.claims, desired.facts, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
     principal = gate.authenticate(context, Right.OBSERVE, name)
     keep_plan(context, made, principal.name)
@@ -191,7 +197,7 @@ def _take_back(
 
         admit(observation, catalog)
         restart = restarter(back.plan, instance) if may_restart else None
-        logbook = Logbook(context, back.plan, is_undo=True)
+        logbook = Logbook(context, back.plan, work="undo")
         application = make_application(context, driver, back.plan, permit, logbook, restart)
         return back.plan, carry_out(context, application, logbook, admit, let_go=back.plan.released)
 
@@ -212,9 +218,8 @@ def drift(
         observation, catalog = last_seen(context, name, instance)
     base = revision.id if revision is not None else ""
     now = context.now()
-    desired = desired_of(
-        context.engine_of(instance), configuration, observation, catalog, revision=base, at=now
-    )
+    engine, layers = context.engine_of(instance), standing.layers(context, name)
+    desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now, overrides=layers)
     judged = classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
     return observation, waive_drift(judged, parameters_waived(context, name, instance))
 
@@ -224,7 +229,7 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     revision, configuration = context.head()
     base = revision.id if revision is not None else ""
     now = context.now()
-    waivers = everything(context)
+    waivers, overrides = everything(context), standing.overrides(context, is_open_only=True)
     judged: dict[str, tuple[Drift, ...]] = {}
     for name, observation in context.store.snapshots.latest_many().items():
         instance = configuration.instances.get(name)
@@ -232,7 +237,10 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
             continue
         catalog = catalog_of(context, instance, observation)
         engine = context.engine_of(instance)
-        desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now)
+        layers = layers_on(overrides, name)
+        desired = desired_of(
+            engine, configuration, observation, catalog, revision=base, at=now, overrides=layers
+        )
         drifts = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
         judged[name] = waive_drift(drifts, waived_parameters(waivers, name, instance, now))
     return judged
@@ -243,26 +251,13 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     instance = configuration.instance(made.instance)
     observation, catalog = last_seen(context, made.instance, instance)
     engine, now = context.engine_of(instance), context.now()
-    desired = desired_of(engine, configuration, observation, catalog, revision=made.revision, at=now)
+    layers = standing.layers(context, made.instance)
+    desired = desired_of(
+        engine, configuration, observation, catalog, revision=made.revision, at=now, overrides=layers
+    )
     blocked = {blocked.parameter for blocked in made.blocked}
     fold = engine.grammar.fold_name
     kept = {fold(name) for name in (desired.resolved.keys() | blocked)}
     names = [owned.parameter for owned in context.store.journal.owned(made.instance)]
     released = {fold(name) for name in made.released}
     return tuple(name for name in names if fold(name) not in kept or fold(name) in released)
-
-
-def _weigh(
-    made: Plan, desired: Desired, observation: Observation, catalog: Catalog
-) -> tuple[BudgetVerdict, str]:
-    """Weigh the plan's result, and say why it could exceed the memory; empty when not, or no worse."""
-    running = running_texts(observation)
-    before = judge(desired.claims, typed_values(running, catalog), desired.facts)
-    after = judge(desired.claims, typed_values({**running, **made.expected}, catalog), desired.facts)
-    if not after.is_over or (after.total or 0) <= (before.total or 0):
-        return after, ""
-    try:
-        after.require()
-    except OverBudgetError as fault:
-        return after, str(fault)
-    return after, ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from setpoint.config.configuration import (
     SECRET_ADVICE,
     Group,
     Instance,
+    Mode,
     holds_secret,
     is_secret_reference,
 )
@@ -125,6 +126,9 @@ def _text_faults(instance: Instance, where: str) -> Iterator[InputError]:
 def _instance_faults(instance: Instance, where: str) -> Iterator[InputError]:
     yield from _template_faults(instance, where)
     yield from _secret_faults(instance, where)
+    if instance.mode not in get_args(Mode):
+        what = f"{str(instance.mode)[:MAX_WORD]!a} is no mode"
+        yield InputError(what, where=where, next_step=f"one of {', '.join(get_args(Mode))}")
     yield from _command_faults(instance, where)
 
 

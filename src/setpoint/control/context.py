@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.control.clock import utc_now
+from setpoint.control.clock import boot_moment, utc_now
 from setpoint.engines.port import Target
 from setpoint.engines.registry import get_engine
 from setpoint.errors import InputError
@@ -17,8 +17,10 @@ from setpoint.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from datetime import datetime
+    from pathlib import Path
 
     from setpoint.config.configuration import Configuration, Instance
+    from setpoint.config.override import Moment
     from setpoint.config.revision import Revision
     from setpoint.control.credential import Credential
     from setpoint.control.permit import Permit
@@ -32,7 +34,9 @@ class Context:
 
     `actor` is who acts in a store of one user; with people in the store the gate goes by `credential`.
     `read_secret` answers the password behind a reference. `timeout_seconds` bounds every contact with an
-    instance. `wait` lets a number of seconds pass.
+    instance. `wait` lets a number of seconds pass. `now` is the store's time, which no host's clock moves;
+    `moment` what this host's boot counts. `state` is the folder for what must outlive the store's absence
+    (spool, orders of the guard process), None where nothing is kept there.
     """
 
     store: Store
@@ -42,6 +46,8 @@ class Context:
     timeout_seconds: float = 5.0
     credential: Credential | None = None
     wait: Callable[[float], None] = time.sleep
+    moment: Callable[[], Moment | None] = boot_moment
+    state: Path | None = None
 
     def head(self) -> tuple[Revision | None, Configuration]:
         """Answer the newest revision and its configuration, an empty one before the first."""

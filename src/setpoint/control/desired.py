@@ -15,12 +15,13 @@ from setpoint.templates import Library
 from setpoint.templates.fill import Filled, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from setpoint.catalog import Catalog, Value
     from setpoint.config.configuration import Configuration, SettingText, TemplateUse
     from setpoint.config.facts import Facts
+    from setpoint.config.layers import Layer
     from setpoint.config.observation import Observation
     from setpoint.engines.port import Engine
 
@@ -47,8 +48,9 @@ def desired_of(
     *,
     revision: str,
     at: datetime,
+    overrides: Sequence[Layer] = (),
 ) -> Desired:
-    """Work out what the observed instance should be set to.
+    """Work out what the observed instance should be set to, at a time; `overrides` are its topmost layers.
 
     Raises `OverBudgetError` when its template cannot fit the host, `NotFoundError` for a template that is not
     there.
@@ -67,6 +69,7 @@ def desired_of(
         name,
         revision=revision,
         template_settings=filled.texts() if filled is not None else None,
+        overrides=overrides,
     )
     resolved = {_listed_name(catalog, key): setting for key, setting in resolve(layers, at).items()}
     return Desired(resolved, filled, facts, claims)

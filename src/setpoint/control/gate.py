@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import datetime
 
+    from setpoint.config.override import Override
     from setpoint.control.context import Context
     from setpoint.store.chain import AuditRow
 
@@ -62,6 +63,16 @@ def require(context: Context, right: Right, name: str | None = None) -> Permit:
         if not principal.may(right, name, instance):
             refuse(context, principal, right, name, f"{principal.name} may not {right.value} on {name}")
     return Permit(principal, right)
+
+
+def permit_to_end(context: Context, override: Override) -> Permit:
+    """Let an override be ended: that was let through when it was started, whoever does it now.
+
+    Raises `NotFoundError` and `TamperedError` for one that this store does not keep as it is.
+    """
+    kept = context.store.overrides.get(override.id)
+    who = Principal(name="setpoint", account=kept.value.account)
+    return Permit(who, Right.BREAK_GLASS)
 
 
 def require_somewhere(context: Context, right: Right) -> Permit:

@@ -117,6 +117,10 @@ def carry_out(context: Context, name: str) -> str:
         raise RefusedError(
             what, next_step=f"`setpoint apply {change.subject} --plan {change.digest[:12]}` applies it"
         )
+    if change.kind == "override":
+        what = f"{change.id} is an override of {change.subject}"
+        next_step = f"`setpoint override start {change.subject}` with the same settings and time starts it"
+        raise RefusedError(what, next_step=next_step)
     permit = admission.admit_change(context, kept, proposals.needs_of(context, change), Right.PROPOSE)
     with context.store.transaction():
         done = _do(context, kept, permit)

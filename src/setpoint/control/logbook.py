@@ -10,29 +10,33 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.errors import ApplyError, SetpointError, StoreUnavailableError
+from setpoint.errors import ApplyError, HeldError, SetpointError, StoreUnavailableError
 from setpoint.store.records import Apply, Outcome, Owned, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from setpoint.config.configuration import SettingText
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
     from setpoint.engines.session import Verified
 
-_UNDO = "undo-"
-"""What the id of a record begins with when it takes something back."""
+Work = Literal["apply", "undo", "override", "ending"]
+"""What a record is of: a plan, a taking back, the start of an override, or its end."""
+
+_MARKS: Mapping[Work, str] = {"apply": "", "undo": "undo-", "override": "override-", "ending": "ending-"}
+"""What the id of a record begins with, so that no row says of one work that it was another."""
 
 
 class Logbook:
     """The journal of one plan.
 
-    `before_step` is called with each step's number (from 0) before it is taken.
+    `before_step` is called with each step's number (from 0) before it is taken. `is_taking_over` tells that
+    whoever was at work on the instance lost its lock to us, so that their record is closed.
     """
 
     def __init__(
@@ -40,14 +44,16 @@ class Logbook:
         context: Context,
         plan: Plan,
         *,
-        is_undo: bool = False,
+        work: Work = "apply",
+        is_taking_over: bool = False,
         before_step: Callable[[int, Step], None] | None = None,
     ) -> None:
         self._context = context
         self._plan = plan
-        self._is_undo = is_undo
+        self._work: Work = work
+        self._is_taking_over = is_taking_over
         self._before_step = before_step
-        self._id = f"{_UNDO if is_undo else ''}{uuid4().hex}"
+        self._id = f"{_MARKS[work]}{uuid4().hex}"
         self._standing: dict[str, SettingText] = {}
 
     def begin(self, permit: Permit) -> None:
@@ -58,8 +64,9 @@ class Logbook:
         """
         context, plan, journal = self._context, self._plan, self._context.store.journal
         left = journal.unfinished(plan.instance)
-        if left is not None and not is_at_work(left):
-            message = f"its process ended in step {left.step} of {left.steps}"
+        if left is not None and (self._is_taking_over or not is_at_work(left)):
+            how = "lost the instance" if is_at_work(left) else "ended"
+            message = f"its process {how} in step {left.step} of {left.steps}"
             journal.finish(left.id, "interrupted", "", message, at=context.now())
         journal.begin(
             Apply(
@@ -80,7 +87,7 @@ class Logbook:
         """Record a step before it happens, and what of it will be ours."""
         if self._before_step is not None:
             self._before_step(number, step)
-        detail = {"kind": step.kind.value, "is_undo": self._is_undo}
+        detail = {"kind": step.kind.value, "is_undo": self._work == "undo"}
         is_ours = step.kind is StepKind.SET and step.parameter not in self._plan.released
         self._context.store.journal.intend(
             self._id,
@@ -94,6 +101,10 @@ class Logbook:
         """Record that the step happened."""
         self._context.store.journal.done(self._id, number + 1)
 
+    def check(self) -> None:
+        """Raise `HeldError` where somebody else ended this work meanwhile."""
+        self._context.store.journal.check(self._id)
+
     def ended(self, work: Callable[[], Verified], *, let_go: Iterable[str]) -> Verified:
         """Do the work and record how it ended; what is let go after it is ours no more."""
         try:
@@ -104,14 +115,18 @@ class Logbook:
         except SetpointError as fault:
             self._note("interrupted", "", fault.what)
             raise
-        outcome: Outcome = "undone" if self._is_undo else "applied"
+        outcome: Outcome = "undone" if self._work == "undo" else "applied"
         now, journal = self._context.now(), self._context.store.journal
         journal.finish(self._id, outcome, "new", at=now, let_go=let_go)
         return verified
 
     def _note(self, outcome: Outcome, state: State, message: str) -> None:
-        """Record a failure. A store that is gone too keeps the record of work under way, which is as true."""
-        with suppress(StoreUnavailableError):
+        """Record a failure.
+
+        A store that is gone too keeps the record of work under way, which is as true. Whoever took the work
+        over has told how it ended.
+        """
+        with suppress(StoreUnavailableError, HeldError):
             self._context.store.journal.finish(self._id, outcome, state, message, at=self._context.now())
 
     def _owned(self, step: Step) -> Owned:
@@ -136,7 +151,12 @@ class Logbook:
 
 def is_undo(record: Apply) -> bool:
     """Tell whether a record is of taking something back."""
-    return record.id.startswith(_UNDO)
+    return record.id.startswith(_MARKS["undo"])
+
+
+def is_of_override(record: Apply) -> bool:
+    """Tell whether a record is of the start or the end of an override."""
+    return record.id.startswith((_MARKS["override"], _MARKS["ending"]))
 
 
 def is_at_work(record: Apply) -> bool:
@@ -151,4 +171,5 @@ def is_at_work(record: Apply) -> bool:
     state, ticks = fields[0], int(fields[19])
     # A process that began after the record bears a number that was given again.
     began_at = int(boot) + ticks / os.sysconf("SC_CLK_TCK")
-    return state != "Z" and began_at <= record.started_at.timestamp() + 1
+    # A process that was stopped (T) does nothing, and finds its work taken over when it goes on.
+    return state not in "ZTt" and began_at <= record.started_at.timestamp() + 1

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.control.logbook import is_undo
+from setpoint.control.logbook import is_of_override, is_undo
+from setpoint.control.overrides import standing
 from setpoint.engines.plan import Plan, Step
 from setpoint.engines.planner import Begun, builds_on, is_persisted, make_way_back
 from setpoint.engines.port import Release
@@ -98,6 +99,8 @@ def way_back(
         raise RefusedError(
             "there is no apply to take back", where=name, next_step="`setpoint audit log` shows what was done"
         )
+    names = {step.parameter for each in begun for step in each.plan.steps if step.parameter}
+    standing.check_free(context, name, names)
     taken = records[: len(records) - len(older)]
     head = context.head()[0]
     back = make_way_back(
@@ -140,11 +143,14 @@ def left_open(context: Context, name: str) -> tuple[Step, ...]:
 
 
 def effective(context: Context, name: str) -> Iterator[Apply]:
-    """Answer the applies and undos that may have changed something, newest first."""
+    """Answer the applies and undos that may have changed something, newest first.
+
+    What overrides did is theirs to take back.
+    """
     rows = context.store.audit.rows(subject=name, action="apply.begin", limit=_LOOK_BACK, newest_first=True)
     for row in rows:
         record = context.store.journal.get(row.detail["apply"])
-        if record.step and record.state != "old":
+        if record.step and record.state != "old" and not is_of_override(record):
             yield record
 
 

@@ -17,6 +17,7 @@ from setpoint.config.revision import canonical, content_hash
 from setpoint.control import admission, gate, words
 from setpoint.control.authors import editors_of
 from setpoint.control.electorate import electorate_of
+from setpoint.control.overrides.verdict import Asked, judge_override, moves_of
 from setpoint.control.past import find_plan
 from setpoint.control.standing import is_base_current
 from setpoint.control.subject import policies_of
@@ -127,6 +128,8 @@ def payload_digest(kind: str, subject: str, payload: str, base: str) -> str:
 def needs_of(context: Context, change: Change) -> tuple[Need, ...]:
     """Answer the approvals a change needs by the policies as they are now, its author applying it."""
     configuration = context.head()[1]
+    if change.kind == "override":
+        return _override_needs(context, change)
     if change.kind != "plan":
         asked = policies_of(configuration).needs_for(change.kind)
         return localised(change, asked)
@@ -142,6 +145,15 @@ def needs_of(context: Context, change: Change) -> tuple[Need, ...]:
         change=change,
         is_emergency=change.is_emergency,
     )
+    return verdict.needs if verdict.outcome is Outcome.ASK else change.needs
+
+
+def _override_needs(context: Context, change: Change) -> tuple[Need, ...]:
+    asked = msgspec.json.decode(change.payload, type=Asked)
+    observation, catalog = last_seen(context, change.subject, context.head()[1].instance(change.subject))
+    author = gate.principal_named(context, change.author)
+    moves = moves_of(asked.settings, observation)
+    verdict = judge_override(context, author, moves, asked.seconds, observation, catalog, change=change)
     return verdict.needs if verdict.outcome is Outcome.ASK else change.needs
 
 
@@ -232,9 +244,10 @@ def _kept_up(context: Context, kept: Kept[Change]) -> Kept[Change]:
 
 
 def _ground_lost(context: Context, change: Change) -> str:
-    if change.kind == "plan":
+    if change.kind in ("plan", "override"):
         is_lost = not is_base_current(context, change.base, (f"instance:{change.subject}",))
-        return "the configuration or the policy it rests on was changed" if is_lost else ""
+        if is_lost or change.kind == "plan":
+            return "the configuration or the policy it rests on was changed" if is_lost else ""
     if payload_digest(change.kind, change.subject, change.payload, change.base) != change.digest:
         return "its content is not what was proposed"
     if change.kind in ("waiver", "people") and not is_base_current(context, change.base, ()):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Grammar, Version
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.observation import Observation
+    from setpoint.engines.order import Switch
     from setpoint.engines.plan import Plan, Request
+    from setpoint.policy.waves import MemberOrder
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,8 +67,13 @@ class Driver(Protocol):
         """Run one request in one round trip; where rights are lacking, its lesser texts in turn."""
         ...
 
-    def lock(self, holder: str) -> None:
-        """Take the instance's apply lock for this connection; raise `HeldError` naming the holder."""
+    def lock(self, holder: str, *, is_preempting: bool = False) -> None:
+        """Take the instance's apply lock for this connection; raise `HeldError` naming the holder.
+
+        With preemption whoever holds it loses their connection first: what they still send does nothing.
+        `HeldError` then tells that it could not be had within the target's timeout, `NotPermittedError` that
+        this login may not take it away.
+        """
         ...
 
     def reconnect(self, timeout_seconds: float) -> None:
@@ -153,6 +160,18 @@ class Engine(Protocol):
         reasons: Mapping[str, str],
     ) -> StepsMade:
         """Answer the steps from observed to desired, for the parameters that differ, in a safe order."""
+        ...
+
+    def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:
+        """Answer which members of a replication group have to have a parameter's new value first."""
+        ...
+
+    def reloading(self) -> Step:
+        """Answer the step that makes run what is persisted, where that needs no restart."""
+        ...
+
+    def switch(self) -> Switch | None:
+        """Answer the switch that an instance can carry itself, None where the engine has no such thing."""
         ...
 
     def server_of(self, address: str) -> str:

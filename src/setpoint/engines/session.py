@@ -62,6 +62,10 @@ class Journal(Protocol):
         """Record that the step was run."""
         ...
 
+    def check(self) -> None:
+        """Raise a `SetpointError` where somebody else has taken this work over meanwhile."""
+        ...
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -135,6 +139,8 @@ class Application:
     restart: Callable[[], None] | None = None
     _before: Observation | None = field(default=None, init=False)
     """The instance as `check` found it; every way back ends there."""
+    _is_sure: bool = field(default=True, init=False)
+    """Whether the work is known to be ours: after a new connection only once the journal was asked."""
     _rescued: str = field(default="", init=False)
     """What was done to the files of a server that did not start, in one sentence."""
 
@@ -196,11 +202,13 @@ class Application:
         self.journal.done(number)
 
     def _reconnect(self, timeout_seconds: float) -> None:
-        """Connect anew and take the lock again.
+        """Connect anew and take the lock again, and make sure that this work is ours still.
 
         A server can be slow to let go of the old connection's lock, and whoever takes it meanwhile finds
-        their plan stale and gives it back: so a held lock is tried again for a while.
+        their plan stale and gives it back: so a held lock is tried again for a while. Whoever took the work
+        over did so under the lock, so what the journal says while we hold it stays true.
         """
+        self._is_sure = False
         self.driver.reconnect(timeout_seconds)
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
@@ -211,7 +219,13 @@ class Application:
                     raise
                 time.sleep(_POLL_SECONDS)
             else:
+                self._make_sure()
                 return
+
+    def _make_sure(self) -> None:
+        if not self._is_sure:
+            self.journal.check()
+            self._is_sure = True
 
     def _observe(self) -> tuple[Observation, Catalog]:
         return observe(self.engine, self.driver, self.plan.instance, at=self.now())
@@ -274,6 +288,7 @@ class Application:
         try:
             self._observe()
             self.driver.lock(self.holder)
+            self._make_sure()
         except UnreachableError:
             try:
                 self._reconnect(_SETTLE_SECONDS)

@@ -20,10 +20,12 @@ from setpoint.config.fleet_document import NAME, read_document, write_fleet
 from setpoint.config.view import FleetView, template_of
 from setpoint.control import advice, change, configure, history, past, records, watch, words
 from setpoint.control.desired import desired_of, fill_for
+from setpoint.control.overrides import standing
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
 from setpoint.faces.front import Front, witnessed
 from setpoint.faces.governance import Governance
+from setpoint.faces.notices import Notices
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from setpoint.control.records import AuditRow, Proof
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
+    from setpoint.faces.overrides import Overrides
     from setpoint.recommend import Advice, Evidence
     from setpoint.templates.choose import Choice
     from setpoint.templates.filled import Filled
@@ -85,6 +88,18 @@ class Setpoint(Front):
     def governance(self) -> Governance:
         """People, policies, changes, waivers and compliance."""
         return Governance(self._context)
+
+    @property
+    def notices(self) -> Notices:
+        """Channels that what happens is told over."""
+        return Notices(self._context)
+
+    @property
+    def overrides(self) -> Overrides:
+        """Emergency settings with a deadline, and what is made of them after."""
+        from setpoint.faces.overrides import Overrides
+
+        return Overrides(self._context)
 
     @property
     def actor(self) -> str:
@@ -232,7 +247,8 @@ class Setpoint(Front):
         revision, configuration = self._context.head()
         base = revision.id if revision is not None else ""
         filled = self._filled_templates(configuration, base)
-        return FleetView(configuration, revision=base, filled=filled.get)
+        layers = standing.layers_by_instance(self._context)
+        return FleetView(configuration, revision=base, filled=filled.get, overrides=layers)
 
     def effective(self, name: str) -> dict[str, Resolved]:
         """Answer an instance's desired settings with their origin chains, from its last observation."""
@@ -245,12 +261,11 @@ class Setpoint(Front):
         observation, catalog = watch.last_seen(self._context, name, instance)
         engine = self._context.engine_of(instance)
         base = revision.id if revision is not None else ""
-        now = self._context.now()
-        return (
-            desired_of(engine, configuration, observation, catalog, revision=base, at=now),
-            observation,
-            catalog,
+        now, layers = self._context.now(), standing.layers(self._context, name)
+        desired = desired_of(
+            engine, configuration, observation, catalog, revision=base, at=now, overrides=layers
         )
+        return desired, observation, catalog
 
     # Instances.
 

@@ -18,7 +18,7 @@ from setpoint.policy.verdict import Need
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-ChangeKind = Literal["plan", "policy", "waiver", "people"]
+ChangeKind = Literal["plan", "policy", "waiver", "people", "override"]
 ChangeState = Literal["open", "rejected", "withdrawn", "spent"]
 
 _NOWHERE = Instance(engine="")

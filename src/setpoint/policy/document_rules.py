@@ -28,6 +28,7 @@ from setpoint.policy.document_values import (
     parse_source,
     parse_time,
     parse_truth,
+    parse_unknown,
     parse_what,
     parse_word,
     parse_zone,
@@ -159,7 +160,7 @@ def read_budget(node: Node, page: Page, made_id: str) -> MemoryBudget:
 
 def read_guardrail(node: Node, page: Page, made_id: str) -> Guardrail:
     """Read a guardrail; its formula is checked for form."""
-    own = ("holds", "watch", "every", "parameters", "classes")
+    own = ("holds", "watch", "every", "unknown", "parameters", "classes")
     fields = Fields(node, page, "a guardrail", (*_RULE, *own), needed=("holds", "watch"))
     watch = fields.value("watch", parse_seconds, 60.0)
     if not _SHORTEST_WATCH_SECONDS <= watch <= _LONGEST_WATCH_SECONDS:
@@ -172,6 +173,7 @@ def read_guardrail(node: Node, page: Page, made_id: str) -> Guardrail:
         holds=fields.formula("holds"),
         watch_seconds=watch,
         every_seconds=every,
+        unknown=fields.value("unknown", parse_unknown, "go on"),
         parameters=fields.values("parameters", parse_parameter, str.lower),
         classes=fields.values("classes", parse_class),
     )

@@ -257,6 +257,11 @@ def parse_severity(text: str) -> Literal["low", "medium", "high"]:
     return _choice(text, {"low": "low", "medium": "medium", "high": "high"}, "severity")
 
 
+def parse_unknown(text: str) -> Literal["hold", "go on", "take back"]:
+    """Read what follows where a guardrail cannot be judged."""
+    return _choice(text, {"hold": "hold", "go on": "go on", "take back": "take back"}, "way to go about it")
+
+
 def _printable(text: str) -> str:
     for character in text:
         if not is_printable(character):

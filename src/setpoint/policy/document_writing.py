@@ -86,6 +86,7 @@ def _guardrail(rule: Guardrail) -> _Plain:
         "holds": rule.holds,
         "watch": duration_text(rule.watch_seconds),
         "every": duration_text(rule.every_seconds),
+        "unknown": "" if rule.unknown == "go on" else rule.unknown,
         "parameters": list(rule.parameters),
         "classes": _words(rule.classes),
     }

@@ -15,6 +15,9 @@ from setpoint.policy.person import Role
 from setpoint.policy.selector import ALL, Selector
 from setpoint.policy.verdict import Outcome, Quorum
 
+Unknown = Literal["hold", "go on", "take back"]
+"""What follows from what cannot be known."""
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -67,11 +70,14 @@ class Guardrail(_Rule, frozen=True, kw_only=True):
     Formula variables are canonical metric names with ``_`` for the dot (``txn_rollback``): a counter counts
     as its rate per second between two observations, a gauge as it is; ``before_NAME`` is the same over the
     time before the change. `parameters` and `classes` narrow which changes it watches; none: all.
+    `unknown` says what follows where it could not be judged while it watched: go on; hold, which watches for
+    as long again and then takes the change back; or take it back.
     """
 
     holds: str
     watch_seconds: float
     every_seconds: float = 5.0
+    unknown: Unknown = "go on"
     parameters: tuple[str, ...] = ()
     classes: tuple[ParameterClass, ...] = ()
 

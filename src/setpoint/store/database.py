@@ -8,9 +8,13 @@ it returns.
 from __future__ import annotations
 
 import os
+import random
 import re
+import sqlite3
 import threading
+import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,7 +23,8 @@ from sqlalchemy import bindparam, create_engine, event, exc, insert, inspect, ma
 from sqlalchemy.dialects import postgresql
 
 from setpoint.errors import InputError, StoreUnavailableError
-from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores
+from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores, utc
+from setpoint.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -29,7 +34,17 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another one, in milliseconds."""
 
+QUEUE_TIMEOUT_SECONDS = 60.0
+"""How long a writer waits for other threads of its own process, and anybody for a connection to a server."""
+
 CONNECT_TIMEOUT_SECONDS = 5
+
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
+_NAP_SECONDS = (0.0005, 0.003)
+
+_SERVER_CONNECTIONS = 16
+_FILE_CONNECTIONS = 16
+_ANY_NUMBER = -1
 
 _WRITER_LOCK = 0x5E7_0001
 """The advisory lock that makes PostgreSQL writers queue."""
@@ -77,7 +92,11 @@ class Database:
         """Say which database: a path, ``sqlite:///PATH`` or ``postgresql://...``; nothing is opened yet."""
         self._url = _read_url(where)
         self._engine = _make_engine(self._url)
+        self._writers = self._engine.execution_options(**{_IS_WRITER: True})
         self._local = threading.local()
+        # One writer of this process at a time asks the database: it would serve them in any order, and
+        # each would hold a connection while it waits.
+        self._turns = Turns()
 
     def __repr__(self) -> str:
         """Name the place, without password."""
@@ -137,7 +156,7 @@ class Database:
         if current is not None:
             yield current
             return
-        with self._translated(), self._writers.begin() as connection:
+        with self._translated(), self._turns.turn(QUEUE_TIMEOUT_SECONDS), self._writers.begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
             self._local.connection = connection
@@ -168,13 +187,20 @@ class Database:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield connection
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a writing transaction."""
+        return getattr(self._local, "connection", None) is not None
+
+    def clock(self, connection: Connection) -> datetime:
+        """Answer the time by the database's own clock; a file has its host's."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        return utc(connection.execute(text("SELECT clock_timestamp()")).scalar_one())
+
     def close(self) -> None:
         """End all connections."""
         self._engine.dispose()
-
-    @property
-    def _writers(self) -> Engine:
-        return self._engine.execution_options(**{_IS_WRITER: True})
 
     @property
     def _path(self) -> Path:
@@ -217,6 +243,9 @@ class Database:
                 raise self._unavailable(str(fault.orig)) from None
             message = "a text holds the character NUL, which this database cannot keep"
             raise InputError(message, next_step="write the text without it; nothing was kept") from None
+        except TimeoutError:
+            what = f"another thread of this process has been writing for {QUEUE_TIMEOUT_SECONDS:g} seconds"
+            raise self._refusal(what, "try again; if it stays so, restart this process") from None
         except _FAULTS as fault:
             origin = str(getattr(fault, "orig", "") or type(fault).__name__)
             raise self._unavailable(origin) from None
@@ -270,12 +299,26 @@ def _read_url(where: str | Path) -> URL:
 
 def _make_engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        # A connection to a file costs little and holds nobody up, so nobody waits for one.
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            pool_size=_FILE_CONNECTIONS,
+            max_overflow=_ANY_NUMBER,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     arguments = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "setpoint"}
-    engine = create_engine(url, hide_parameters=True, connect_args=arguments)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args=arguments,
+        pool_size=_SERVER_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=QUEUE_TIMEOUT_SECONDS,
+    )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
@@ -293,8 +336,34 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get(_IS_WRITER, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    if connection.get_execution_options().get(_IS_WRITER, False):
+        _begin_writing(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for writers of other processes with short naps of uneven length.
+
+    SQLite's own waiting naps longer the longer it has waited: among several busy processes one could wait
+    for ever.
+    """
+    raw: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while time.monotonic() < deadline:
+            try:
+                raw.execute(_BEGIN_WRITING).close()
+            except sqlite3.OperationalError as fault:
+                if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+            else:
+                return
+            time.sleep(random.uniform(*_NAP_SECONDS))  # noqa: S311 - nothing is kept secret by it
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+    connection.exec_driver_sql(_BEGIN_WRITING)
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

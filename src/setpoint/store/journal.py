@@ -86,10 +86,11 @@ class Journal:
 
         `step` counts from 1. `owned.restore` is the persisted text found before this step. When that is a
         text of our own (the parameter was applied before, and nobody changed it since), the first
-        ownership's `restore` and `running_before` are kept. `detail` goes into the audit row.
+        ownership's `restore` and `running_before` are kept. `detail` goes into the audit row. Raises
+        `HeldError` for an apply that somebody else has ended.
         """
         with self._database.write() as connection:
-            apply = _get(connection, apply_id)
+            apply = _running(connection, apply_id)
             connection.execute(_change(apply_id).values(step=step, is_step_done=False))
             what: dict[str, Any] = {"apply": apply_id, "step": step, "steps": apply.steps, **(detail or {})}
             if owned is not None:
@@ -117,9 +118,10 @@ class Journal:
 
         `let_go` names the parameters that are ours no more: what stood before us is back, or a person has
         taken them over. None leaves that unsaid, and what is missing afterwards cannot be told from it.
+        Raises `HeldError` for one that somebody else has ended.
         """
         with self._database.write() as connection:
-            apply = _get(connection, apply_id)
+            apply = _running(connection, apply_id)
             ended = {"outcome": outcome, "state": state, "message": message, "ended_at": utc(at)}
             connection.execute(_change(apply_id).values(ended))
             if state == "old":
@@ -135,6 +137,11 @@ class Journal:
                 for parameter in detail[LET_GO]:
                     _forget(connection, apply.instance, parameter)
             self._audit.append(apply.actor, "apply.finish", apply.instance, detail, at)
+
+    def check(self, apply_id: str) -> None:
+        """Raise `HeldError` when an apply that was begun is not running any more: somebody took it over."""
+        with self._database.read() as connection:
+            _running(connection, apply_id)
 
     def get(self, apply_id: str) -> Apply:
         """Answer an apply; raise `NotFoundError`."""
@@ -217,6 +224,14 @@ def _get(connection: Connection, apply_id: str) -> Apply:
         message = f"the journal knows no apply {apply_id!r}"
         raise NotFoundError(message, next_step="`setpoint audit` lists them")
     return check_apply(connection, read_apply(row))
+
+
+def _running(connection: Connection, apply_id: str) -> Apply:
+    apply = _get(connection, apply_id)
+    if apply.outcome != "running":
+        what = f"somebody else took over the apply to {apply.instance}: it is {apply.outcome}"
+        raise HeldError(what, where=apply.instance, next_step="look at `setpoint audit log`")
+    return apply
 
 
 def _unfinished(connection: Connection, instance: str) -> Apply | None:

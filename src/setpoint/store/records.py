@@ -1,4 +1,7 @@
-"""What the journal remembers, as data: applies and ownerships. No database client is needed to name them."""
+"""What the store remembers, as data: applies, ownerships, leases and workers.
+
+No database client is needed to name them.
+"""
 
 from __future__ import annotations
 
@@ -51,3 +54,56 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     running_before: str | None
     apply_id: str
     at: datetime
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lease: its holder until a time by the store's clock.
+
+    `epoch` goes up by one at each claim, and never back; `renewals` counts within an epoch.
+    """
+
+    name: str
+    holder: str
+    epoch: int
+    until: datetime
+    renewals: int = 0
+
+
+class WorkerState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker says of itself.
+
+    `lag_seconds` is how long after its time the latest due piece of work was begun, `queue_depth` how many
+    tasks of each kind wait, `detail` whatever people should know, in words.
+    """
+
+    id: str
+    host: str
+    pid: int
+    started_at: datetime
+    seen_at: datetime
+    controllers: tuple[str, ...] = ()
+    lag_seconds: float = 0.0
+    queue_depth: dict[str, int] = {}
+    detail: str = ""
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What became of the last attempt to look at an instance, and what was noted of what it showed.
+
+    `seen_at` is the last attempt that succeeded, `unreachable_since` the first that failed after it,
+    `failures` how many have, `fault` why the last one did. `cost_seconds` is how long the instance takes over
+    one. `deviations` is the drift that was noted last, ``PARAMETER: CLASS``. `acted_on` is the hash of the
+    plan made of it last, `acted_for` what that rested on, `acted_at` when.
+    """
+
+    instance: str
+    tried_at: datetime
+    seen_at: datetime | None = None
+    unreachable_since: datetime | None = None
+    failures: int = 0
+    fault: str = ""
+    cost_seconds: float = 0.0
+    deviations: tuple[str, ...] = ()
+    acted_on: str = ""
+    acted_for: str = ""
+    acted_at: datetime | None = None

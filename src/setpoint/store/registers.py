@@ -77,12 +77,15 @@ class Register(Generic[T]):
 
     def all(self) -> dict[str, Kept[T]]:
         """Answer the newest version of each record, by id; raise `TamperedError`."""
-        newest = (
-            select(records.c.id, func.max(records.c.version).label("version"))
-            .where(records.c.kind == self._kind)
-            .group_by(records.c.id)
-            .subquery()
-        )
+        return self.under("")
+
+    def under(self, prefix: str) -> dict[str, Kept[T]]:
+        """Answer the newest version of each record whose id begins so, by id; raise `TamperedError`."""
+        newest = select(records.c.id, func.max(records.c.version).label("version"))
+        newest = newest.where(records.c.kind == self._kind)
+        if prefix:
+            newest = newest.where(func.substr(records.c.id, 1, len(prefix)) == prefix)
+        newest = newest.group_by(records.c.id).subquery()
         is_newest = and_(records.c.id == newest.c.id, records.c.version == newest.c.version)
         query = _announced().join(newest, is_newest).where(records.c.kind == self._kind)
         with self._database.read() as connection:

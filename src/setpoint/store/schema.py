@@ -1,7 +1,8 @@
 """The tables, as they are after every migration.
 
 Bodies are bytes whose hash is their name; times are UTC. Revisions, objects, plans, records, audit rows and
-their checkpoints are only ever added: triggers refuse anything else, on both databases.
+their checkpoints are only ever added: triggers refuse anything else, on both databases. Leases, workers and
+cursors say who is at work just now and how far they are; they are no evidence of anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.types import TypeEngine
 
-SCHEMAS = ("0001", "0002")
+SCHEMAS = ("0001", "0002", "0003")
 """Every schema this code knows, oldest first; the last is the one it works with."""
 
 VERSION_TABLE = "setpoint_schema"
@@ -279,6 +281,42 @@ ownerships = Table(
     # The ownership as JSON, and those it took the place of while their effects are not certain, newest first.
     Column("body", Text, nullable=False),
     Column("earlier", Text, nullable=False),
+)
+
+# A lease that was given back keeps its row, with nobody as its holder: its epochs go on.
+leases = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("renewals", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+)
+
+workers = Table(
+    "worker",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+cursors = Table(
+    "cursor",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+)
+
+# The last attempt to look at each instance.
+sights = Table(
+    "sight",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("tried_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 

@@ -8,30 +8,40 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 
+from setpoint.config.override import Override
 from setpoint.errors import TamperedError
 from setpoint.policy.approval import Change
+from setpoint.policy.channel import Channel
 from setpoint.policy.compliance import ReportPoint
 from setpoint.policy.incident import Incident
 from setpoint.policy.person import Delegation, Person
+from setpoint.policy.rollout import Rollout, RolloutTarget
 from setpoint.policy.token import Token
 from setpoint.policy.waiver import Waiver
 from setpoint.store.audit import Audit
+from setpoint.store.cursors import Cursors
 from setpoint.store.database import Database
 from setpoint.store.journal import Journal
+from setpoint.store.leases import Leases
 from setpoint.store.plans import Plans
 from setpoint.store.registers import RecordReport, Register, record_faults
 from setpoint.store.revisions import Revisions
 from setpoint.store.schema import stores
+from setpoint.store.sights import Sights
 from setpoint.store.snapshots import Snapshots
+from setpoint.store.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from datetime import datetime
 
 
 class Store:
     """What is remembered: `revisions`, `audit`, `snapshots`, `plans`, `journal`, and the registers.
 
-    The registers: `people`, `tokens`, `delegations`, `changes`, `waivers`, `incidents`, `reports`.
+    The registers: `people`, `tokens`, `delegations`, `changes`, `waivers`, `incidents`, `reports`,
+    `overrides`, `rollouts`, `targets`, `channels`. What changes all the time: `leases`, `workers`, `cursors`,
+    `sights`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -49,6 +59,14 @@ class Store:
         self.waivers = Register(database, self.audit, "waiver", Waiver)
         self.incidents = Register(database, self.audit, "incident", Incident)
         self.reports = Register(database, self.audit, "report", ReportPoint)
+        self.overrides = Register(database, self.audit, "override", Override)
+        self.rollouts = Register(database, self.audit, "rollout", Rollout)
+        self.targets = Register(database, self.audit, "target", RolloutTarget)
+        self.channels = Register(database, self.audit, "channel", Channel)
+        self.leases = Leases(database)
+        self.workers = Workers(database)
+        self.cursors = Cursors(database)
+        self.sights = Sights(database)
 
     @classmethod
     def open(cls, where: str | Path) -> Self:
@@ -87,6 +105,11 @@ class Store:
     def file(self) -> Path | None:
         """The file of a store that is one, None for a server's database."""
         return Path(self.where).absolute() if self._database.is_sqlite else None
+
+    def now(self) -> datetime:
+        """Answer the time by the store's clock: the database's on PostgreSQL, the host's beside a file."""
+        with self._database.read() as connection:
+            return self._database.clock(connection)
 
     def verify_records(self) -> RecordReport:
         """Check every record of every register against the audit row that announced it."""

@@ -34,6 +34,9 @@ class Memory:
     def done(self, number):
         pass
 
+    def check(self):
+        pass
+
 
 def connect(server, user="postgres"):
     target = Target(instance="pg", address=server.dsn_for(user=user), secret=lambda: None)

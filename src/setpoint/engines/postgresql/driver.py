@@ -41,15 +41,19 @@ LOCK_KEYS = (0x5E79, 0x01)
 
 Such a lock belongs to one database of the server.
 """
-_WHO_HOLDS = f"""
-SELECT coalesce(nullif(a.application_name, ''), 'process ' || l.pid)
+_HOLDING = f"""
 FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 AND (l.classid, l.objid) = ({LOCK_KEYS[0]}, {LOCK_KEYS[1]})
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # noqa: S608 - constants
+_WHO_HOLDS = f"SELECT coalesce(nullif(a.application_name, ''), 'process ' || l.pid){_HOLDING}"
+_END_HOLDER = f"SELECT pg_terminate_backend(l.pid){_HOLDING}"
+_TAKE_LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEYS[0]}, {LOCK_KEYS[1]})"
 _PORT = 5432
 _NAME_BYTES = 63
 _RETRY_SECONDS = 0.1
+_HANDOVER_SECONDS = 0.01
+"""A session that was ended gives its locks back within milliseconds."""
 _PARTING_SECONDS = 1.0
 _MILLISECONDS = 1000
 _NOT_PERMITTED = "42501"
@@ -102,18 +106,25 @@ class PostgresDriver:
             return Reply(rows=rows, fallback=number)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def lock(self, holder: str) -> None:
-        """Take the apply lock of this server and database; raise `HeldError` naming who has it."""
+    def lock(self, holder: str, *, is_preempting: bool = False) -> None:
+        """Take the apply lock of this server and database; raise `HeldError` naming who has it.
+
+        With preemption the session that has it is ended: what it runs is cancelled, what its client still
+        sends fails. Raises `NotPermittedError` where this login may not end that session, `HeldError` where
+        the lock could not be had within the timeout.
+        """
         if self._holder is not None:
             return
-        first, second = LOCK_KEYS
+        deadline = time.monotonic() + self._target.timeout_seconds
         name = _fitting(f"{APPLICATION_NAME}: {holder}")
-        rows = self._exchange(
-            f"SET application_name = {quote_literal(name)}; SELECT pg_try_advisory_lock({first}, {second})"
-        )
-        if rows[0][0] != "t":
-            message = f"{self._target.instance} is being changed by {self._read_holder()}"
-            raise HeldError(message, next_step="wait until it is done, then plan again")
+        text = f"SET application_name = {quote_literal(name)}; {_TAKE_LOCK}"
+        while self._exchange(text)[0][0] != "t":
+            if not is_preempting or time.monotonic() > deadline:
+                message = f"{self._target.instance} is being changed by {self._read_holder()}"
+                raise HeldError(message, next_step="wait until it is done, then plan again")
+            self._exchange(_END_HOLDER)
+            time.sleep(_HANDOVER_SECONDS)
+            text = _TAKE_LOCK
         self._holder = holder
 
     def reconnect(self, timeout_seconds: float) -> None:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.order import Switch
+    from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Target
+    from setpoint.policy.waves import MemberOrder
 
 _CLAIMS: Mapping[str, str] = {
     "shared buffers": "shared_buffers",
@@ -73,6 +75,20 @@ class PostgresEngine:
     ) -> StepsMade:
         """Answer the steps from observed to desired."""
         return apply.steps(desired, releases, observation, catalog, reasons)
+
+    def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:
+        """Answer which members of a replication group go first."""
+        return apply.order(parameter, is_growing=is_growing)
+
+    def reloading(self) -> Step:
+        """Answer the step that makes run what is persisted."""
+        return apply.reloading()
+
+    def switch(self) -> Switch | None:
+        """Answer pg_cron, where an instance has it."""
+        from setpoint.engines.postgresql.switch import CronSwitch
+
+        return CronSwitch()
 
     def server_of(self, address: str) -> str:
         """Answer host and port."""

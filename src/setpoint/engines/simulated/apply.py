@@ -8,7 +8,7 @@ from setpoint.catalog import Context
 from setpoint.config.drift import DriftClass, judge
 from setpoint.engines.plan import Blocked, Prior, Request, Step, StepKind
 from setpoint.engines.port import Release, StepsMade
-from setpoint.engines.simulated.dialect import GRAMMAR
+from setpoint.engines.simulated.dialect import plain_text
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,10 +46,15 @@ def steps(
     released, warnings = _release(releases, observation, catalog)
     made.extend(released)
     if made:
-        made.append(Step(kind=StepKind.RELOAD, do=(Request(text="reload", is_read_only=False),)))
+        made.append(reloading())
     if any(step.context is Context.RESTART for step in made):
         made.append(Step(kind=StepKind.RESTART))
     return StepsMade(steps=tuple(made), blocked=tuple(blocked), warnings=warnings)
+
+
+def reloading() -> Step:
+    """Answer the step that makes run what is persisted."""
+    return Step(kind=StepKind.RELOAD, do=(Request(text="reload", is_read_only=False),))
 
 
 def _is_lasting(name: str, text: SettingText, observation: Observation, catalog: Catalog) -> bool:
@@ -109,7 +114,5 @@ def _set(name: str, text: SettingText, observation: Observation, catalog: Catalo
 
 
 def _request(name: str, text: SettingText) -> Request:
-    if text is None:
-        return Request(text=f"reset {name}", is_read_only=False)
-    plain = GRAMMAR.write_list(text) if isinstance(text, tuple) else text
-    return Request(text=f"set {name} {plain}", is_read_only=False)
+    plain = plain_text(text)
+    return Request(text=f"reset {name}" if plain is None else f"set {name} {plain}", is_read_only=False)

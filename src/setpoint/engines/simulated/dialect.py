@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setpoint.catalog import Parameter, Value
+    from setpoint.config.configuration import SettingText
 
 NAME = "simulated"
 _POOL_STEP = 64
@@ -102,6 +103,11 @@ def running_text(parameter: Parameter, text: str) -> str:
     if parameter.name == "pool_pages" and isinstance(value, int):
         value = -(-value // _POOL_STEP) * _POOL_STEP
     return default_text(value)
+
+
+def plain_text(text: SettingText) -> str | None:
+    """Write a text as the server keeps it, None for no entry."""
+    return GRAMMAR.write_list(text) if isinstance(text, tuple) else text
 
 
 def default_text(default: Value | None) -> str:

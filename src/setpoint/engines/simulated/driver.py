@@ -1,83 +1,48 @@
-"""The simulated server, in memory or in a file, and the connection to it.
+"""The connection to a simulated server.
 
-``memory:NAME`` lives as long as the process; ``file:PATH`` is kept in a JSON file, so that several processes
-meet the same server. The server checks values, rounds some, keeps others waiting for a restart and loses its
-connections when it restarts, as real ones do.
+The server checks values, rounds some, keeps others waiting for a restart and loses its connections when it
+restarts or when somebody ends them, as real ones do.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.catalog import Catalog, Context, Version
-from setpoint.catalog.catalog import CatalogData
+from setpoint.catalog import Context, Version
 from setpoint.config.facts import Facts
 from setpoint.engines.port import Reply, Target
-from setpoint.engines.simulated.dialect import GRAMMAR, Told, default_text, running_text
+from setpoint.engines.simulated.dialect import GRAMMAR, Told
+from setpoint.engines.simulated.load import metrics_of, role_of
+from setpoint.engines.simulated.server import (
+    ApplyLock,
+    Job,
+    Server,
+    alone,
+    forget,
+    keep,
+    reload,
+    restart,
+    server_at,
+    set_clock,
+    shipped,
+)
 from setpoint.errors import HeldError, InputError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from setpoint.engines.plan import Request
 
-
-class Server(msgspec.Struct, kw_only=True):
-    """The state of one simulated server."""
-
-    running: dict[str, str]
-    persisted: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    command_line: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    metrics: dict[str, float] = msgspec.field(default_factory=dict[str, float])
-    is_up: bool = True
-    starts: int = 1
-
-
-_servers: dict[str, Server] = {}
-_holders: dict[str, tuple[str, object]] = {}
-
-
-def shipped() -> Catalog:
-    """Read the engine's only catalog."""
-    body = (Path(__file__).parent / "catalog" / "1.json").read_bytes()
-    return Catalog(msgspec.json.decode(body, type=CatalogData), GRAMMAR)
-
-
-def server_at(address: str) -> Server:
-    """Answer the server at an address, made on first use; changes last once `keep` was called."""
-    path = _path_of(address)
-    if path is not None and path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Server)
-    if address not in _servers:
-        defaults = {parameter.name: default_text(parameter.default) for parameter in shipped().parameters}
-        _servers[address] = Server(running=defaults)
-    return _servers[address]
-
-
-def keep(address: str, server: Server) -> None:
-    """Keep a server's state at its address."""
-    path = _path_of(address)
-    if path is None:
-        _servers[address] = server
-    else:
-        # Whole or not at all: another process may read it at any moment.
-        beside = path.with_suffix(f".{os.getpid()}")
-        beside.write_bytes(msgspec.json.encode(server))
-        beside.replace(path)
-
-
-def restart(address: str) -> None:
-    """Restart the server: what waited takes effect, connections and their locks are gone."""
-    server = server_at(address)
-    catalog = shipped()
-    server.is_up, server.starts = True, server.starts + 1
-    for parameter in catalog.parameters:
-        server.running[parameter.name] = _effective(server, catalog, parameter.name)
-    _holders.pop(address, None)
-    keep(address, server)
+__all__ = [
+    "Server",
+    "SimulatedDriver",
+    "forget",
+    "keep",
+    "restart",
+    "server_at",
+    "set_clock",
+    "shipped",
+]
 
 
 class SimulatedDriver:
@@ -86,8 +51,8 @@ class SimulatedDriver:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._catalog = shipped()
+        self._lock = ApplyLock(target.address)
         self._starts = self._live().starts
-        self._lock_file: IO[str] | None = None
 
     @property
     def version(self) -> Version:
@@ -95,39 +60,26 @@ class SimulatedDriver:
         return Version((1,))
 
     def run(self, request: Request) -> Reply:
-        """Run ``observe``, ``set NAME TEXT``, ``reset NAME`` or ``reload``."""
-        server = self._live()
-        if server.starts != self._starts:
-            raise UnreachableError("the connection was lost in a restart", where=self._target.instance)
-        verb, _, rest = request.text.partition(" ")
-        if verb == "observe":
-            return self._told(server)
-        name, _, text = rest.partition(" ")
-        if verb == "set":
-            server.persisted[name] = self._checked(name, text)
-        elif verb == "reset":
-            server.persisted.pop(name, None)
-        elif verb == "reload":
-            self._reload(server)
-        else:
-            raise RefusedError(f"the server does not understand {verb!r}", where=self._target.instance)
-        keep(self._target.address, server)
-        return Reply()
+        """Run ``observe``, ``set NAME TEXT``, ``reset NAME``, ``reload``, or what a switch asks for."""
+        is_changing = not request.is_read_only
+        with alone(
+            self._target.address, is_changing=is_changing, timeout_seconds=self._target.timeout_seconds
+        ) as server:
+            self._check_connection(server)
+            return self._answer(server, request.text)
 
-    def lock(self, holder: str) -> None:
-        """Take the server's only apply lock."""
-        path = _path_of(self._target.address)
-        if path is not None:
-            self._lock_path(path.with_suffix(".lock"), holder)
-            return
-        name, owner = _holders.setdefault(self._target.address, (holder, self))
-        if owner is not self:
-            raise HeldError(
-                f"{name} is applying to it", where=self._target.instance, next_step="wait until it ends"
-            )
+    def lock(self, holder: str, *, is_preempting: bool = False) -> None:
+        """Take the server's only apply lock, from somebody else's connection if need be."""
+        with alone(self._target.address, timeout_seconds=self._target.timeout_seconds) as server:
+            self._check_connection(server)
+            try:
+                self._lock.take(holder, is_preempting=is_preempting)
+            except HeldError as fault:
+                raise HeldError(fault.what, where=self._target.instance, next_step=fault.next_step) from None
 
     def reconnect(self, timeout_seconds: float) -> None:
         """Connect again; the simulated server answers at once or, when it is down, not at all."""
+        self.close()
         server = server_at(self._target.address)
         if not server.is_up:
             message = f"no answer within {timeout_seconds:g} s"
@@ -136,25 +88,61 @@ class SimulatedDriver:
 
     def close(self) -> None:
         """End the connection and give the lock back."""
-        if _holders.get(self._target.address, ("", None))[1] is self:
-            del _holders[self._target.address]
-        if self._lock_file is not None:
-            self._lock_file.close()
-            self._lock_file = None
+        self._lock.give_back()
 
     def _live(self) -> Server:
         server = server_at(self._target.address)
+        self._check_up(server)
+        return server
+
+    def _check_up(self, server: Server) -> None:
         if not server.is_up:
             raise UnreachableError("the server is down", where=self._target.instance, next_step="start it")
-        return server
+
+    def _check_connection(self, server: Server) -> None:
+        self._check_up(server)
+        if server.starts != self._starts:
+            raise UnreachableError("the connection was lost in a restart", where=self._target.instance)
+        if self._lock.was_taken:
+            raise UnreachableError("the connection was ended by somebody else", where=self._target.instance)
+
+    def _answer(self, server: Server, text: str) -> Reply:
+        verb, _, rest = text.partition(" ")
+        name, _, value = rest.partition(" ")
+        match verb:
+            case "observe":
+                return self._told(server)
+            case "set":
+                server.persisted[name] = self._checked(name, value)
+            case "reset":
+                server.persisted.pop(name, None)
+            case "reload":
+                reload(server, self._catalog)
+            case "scheduler":
+                return Reply(rows=((server.scheduler,),))
+            case "jobs":
+                return Reply(rows=tuple((msgspec.json.encode(job).decode(),) for job in _named(server, name)))
+            case "schedule":
+                server.jobs[name] = msgspec.json.decode(value, type=Job)
+            case "unschedule":
+                server.jobs.pop(name, None)
+            case _:
+                message = f"the server does not understand {verb!r}"
+                raise RefusedError(message, where=self._target.instance)
+        return Reply()
 
     def _told(self, server: Server) -> Reply:
         told = Told(
             running=server.running,
             persisted=server.persisted,
             command_line=server.command_line,
-            facts=Facts(role="primary", ram_bytes=8 * 1024**3, vcpu=4, sources={"ram_bytes": "simulated"}),
-            metrics=server.metrics,
+            facts=Facts(
+                role=role_of(self._target.address),
+                ram_bytes=8 * 1024**3,
+                vcpu=4,
+                sources={"ram_bytes": "simulated"},
+            ),
+            metrics=metrics_of(self._target.address, server.running, server.metrics),
             catalog=self._catalog.data,
         )
         return Reply(rows=((msgspec.json.encode(told),),))
@@ -169,34 +157,6 @@ class SimulatedDriver:
             raise RefusedError(fault.what, where=self._target.instance, next_step=fault.next_step) from None
         return text
 
-    def _reload(self, server: Server) -> None:
-        for parameter in self._catalog.parameters:
-            if parameter.context not in (Context.RESTART, Context.FIXED):
-                server.running[parameter.name] = _effective(server, self._catalog, parameter.name)
 
-    def _lock_path(self, path: Path, holder: str) -> None:
-        if self._lock_file is not None:
-            return
-        stream = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            stream.seek(0)
-            name = stream.read() or "somebody"
-            stream.close()
-            message = f"{name} is applying to it"
-            raise HeldError(message, where=self._target.instance, next_step="wait until it ends") from None
-        stream.truncate(0)
-        stream.write(holder)
-        stream.flush()
-        self._lock_file = stream
-
-
-def _effective(server: Server, catalog: Catalog, name: str) -> str:
-    parameter = catalog.get(name)
-    text = server.command_line.get(name, server.persisted.get(name, default_text(parameter.default)))
-    return running_text(parameter, text)
-
-
-def _path_of(address: str) -> Path | None:
-    return Path(address.removeprefix("file:")) if address.startswith("file:") else None
+def _named(server: Server, name: str) -> tuple[Job, ...]:
+    return (server.jobs[name],) if name in server.jobs else ()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.engines.simulated import apply, observe
 from setpoint.engines.simulated.dialect import GRAMMAR, NAME, SimulatedGrammar
+from setpoint.engines.simulated.order import order
 from setpoint.engines.simulated.rules import RULES
+from setpoint.engines.simulated.switch import SimulatedSwitch
 from setpoint.errors import NotPermittedError
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.order import Switch
+    from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Target
+    from setpoint.policy.waves import MemberOrder
 
 
 class SimulatedEngine:
@@ -62,6 +66,18 @@ class SimulatedEngine:
     ) -> StepsMade:
         """Answer the steps from observed to desired."""
         return apply.steps(desired, releases, observation, catalog, reasons)
+
+    def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:
+        """Answer which members of a replication group go first."""
+        return order(parameter, is_growing=is_growing)
+
+    def reloading(self) -> Step:
+        """Answer the step that makes run what is persisted."""
+        return apply.reloading()
+
+    def switch(self) -> Switch | None:
+        """Answer the server's own scheduler."""
+        return SimulatedSwitch()
 
     def server_of(self, address: str) -> str:
         """Answer the address: it has one form only."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.engines.port import Reply
 
+_LOADED_EARLIER = "loaded earlier; it stands nowhere any more"
+
 
 def observe(version: Version) -> Request:
     """Ask for everything at once."""
@@ -60,11 +62,17 @@ def _setting(name: str, told: Told, catalog: Catalog) -> ObservedSetting:
     is_loaded = catalog.is_same(name, running_text(parameter, wanted), running)
     is_waiting = parameter.needs_restart and not is_loaded
     deciding = list(texts)[-1] if is_loaded else OriginKind.DEFAULT
+    is_stale = not is_loaded and not is_waiting and running != texts[OriginKind.DEFAULT]
+    origins = [
+        Origin(kind=kind, text=text, is_in_force=kind is deciding and not is_stale)
+        for kind, text in texts.items()
+    ]
+    if is_stale:
+        loaded = Origin(kind=OriginKind.FILE, text=running, is_in_force=True, fault=_LOADED_EARLIER)
+        origins.insert(1, loaded)
     return ObservedSetting(
         value=running,
-        origins=tuple(
-            Origin(kind=kind, text=text, is_in_force=kind is deciding) for kind, text in texts.items()
-        ),
+        origins=tuple(origins),
         pending=wanted if is_waiting else None,
         pending_reason=f"{wanted} waits for a restart" if is_waiting else "",
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 STORAGES = ("hdd", "ssd", "nvme", "network")
+MODES = ("observe", "propose", "enforce")
 _MOST_BYTES = 2**60
 
 if TYPE_CHECKING:

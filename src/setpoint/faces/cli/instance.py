@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from setpoint.errors import InputError, NotFoundError
-from setpoint.faces.cli.arguments import STORAGES, Cores, InstanceName, Size, TemplateVersion, assignments
+from setpoint.faces.cli.arguments import MODES, STORAGES, Cores, InstanceName, Size, TemplateVersion, assignments
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.instance_group import group
 from setpoint.faces.cli.page import Answer, Span, Table
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from setpoint.config.observation import Observation
     from setpoint.faces.cli.page import Block
 
-_PLAIN = ("engine", "target", "password", "group", "environment", "restart_command", "template")
+_PLAIN = ("engine", "target", "password", "group", "environment", "restart_command", "template", "mode")
 _FACTS = {
     "ram": "ram_bytes",
     "vcpu": "vcpu",
@@ -54,6 +54,7 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--restart-command", metavar="COMMAND", help="What restarts it; run without a shell."),
         click.option("--template", type=TemplateVersion(), help="The template it is filled from."),
+        click.option("--mode", type=click.Choice(MODES), help="What a worker does about its drift."),
         click.option("--ram", type=Size(), help="Memory it may use, such as 16GB."),
         click.option("--vcpu", type=Cores(), help="Processor cores it may use."),
         click.option("--storage", type=click.Choice(STORAGES), help="What its data lies on."),

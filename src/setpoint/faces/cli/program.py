@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "plan": "Plan what takes an instance to its desired settings.",
         "apply": "Apply a plan and read everything back; or take it back.",
         "verify": "Look at an instance and judge it.",
+        "override": "Set something for a while in an emergency; it ends by its deadline.",
     },
     "Govern": {
         "change": "Propose what needs approvals; approve, reject and carry out.",
@@ -52,6 +53,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "person": "Make people known, and say what they may do.",
         "token": "Issue, list and revoke tokens.",
         "whoami": "Show who you are and what you may do.",
+        "notify": "Tell others what happens, over webhooks, files and the log.",
     },
     "Look back": {
         "show": "Show a revision of the configuration.",

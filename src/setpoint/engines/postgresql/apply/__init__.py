@@ -6,6 +6,7 @@ plan where a parameter needs it. What cannot be reached is blocked with its reas
 
 from __future__ import annotations
 
-from setpoint.engines.postgresql.apply.making import steps
+from setpoint.engines.postgresql.apply.making import reloading, steps
+from setpoint.engines.postgresql.apply.order import order
 
-__all__ = ["steps"]
+__all__ = ["order", "reloading", "steps"]

@@ -65,12 +65,17 @@ def steps(
     )
 
 
+def reloading() -> Step:
+    """Answer the step that has the server read its files."""
+    return Step(kind=StepKind.RELOAD, do=(_RELOAD,), undo=(_RELOAD,), reason="so that the files are read")
+
+
 def _steps_of(wishes: Sequence[Wish], catalog: Catalog) -> Iterator[Step]:
     if not wishes:
         return
     for wish in sorted(wishes, key=lambda wish: (_rank(wish, catalog), wish.name.lower())):
         yield _step(wish)
-    yield Step(kind=StepKind.RELOAD, do=(_RELOAD,), undo=(_RELOAD,), reason="so that the files are read")
+    yield reloading()
     waiting = sorted(wish.name for wish in wishes if needs_restart(wish, catalog))
     if waiting:
         yield Step(kind=StepKind.RESTART, reason=f"for {', '.join(waiting)}")

@@ -89,6 +89,7 @@ _METRICS = (
     _Metric("mvcc.oldest_xid_age", "(SELECT max(age(datfrozenxid)) FROM pg_database)"),
     _Metric("scan.full", "t.scans"),
     _Metric("scan.full_rows", "t.scanned"),
+    _Metric("backup.running", "(SELECT count(*) FROM pg_stat_progress_basebackup)"),
     _Metric("repl.standbys", "r.standbys"),
     _Metric(
         "repl.lag_s",

@@ -1,0 +1,208 @@
+"""Ending overrides: put back what the layers ask for now, as far as what stands is still ours.
+
+Nothing is remembered that would have to be undone: an ending is made from what is seen, conditional and
+idempotent, so that any worker may make it, any number of times, and after one that died in the middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from setpoint.config.override import Clash, EndReason, LinkKind, Override, OverrideState
+from setpoint.control import gate, words
+from setpoint.control.execution import make_application
+from setpoint.control.logbook import Logbook
+from setpoint.control.overrides import chain, standing
+from setpoint.control.overrides.holding import held_instance
+from setpoint.control.overrides.orders import order_now
+from setpoint.control.past import keep_plan
+from setpoint.engines.ending import make_ending
+from setpoint.engines.session import observe as look
+from setpoint.errors import HeldError, RefusedError
+from setpoint.policy.person import Right
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.catalog import Catalog
+    from setpoint.config.configuration import Instance
+    from setpoint.config.observation import Observation
+    from setpoint.config.override import Held, Link
+    from setpoint.control.context import Context
+    from setpoint.engines.ending import Ending
+    from setpoint.engines.order import Order
+    from setpoint.engines.port import Driver
+    from setpoint.store.records import Lease
+    from setpoint.store.registers import Kept
+
+END_LEASE_SECONDS = 10.0
+"""How long a worker that is ending an override is waited for before another one takes over."""
+
+REVIEW_WITHIN = timedelta(days=3)
+"""When the review of an override is due, from its end on."""
+
+
+def end(context: Context, name: str, *, because: str) -> Override:
+    """End an override now, by hand; answer it as it is then.
+
+    Whoever may apply may end. Raises `RefusedError` for one that is over, and what keeps the instance from
+    being put back: the override is desired no more from here on, and is tried for ever.
+    """
+    kept = standing.find(context, name)
+    with gate.witnessed(context, Right.APPLY, kept.value.instance):
+        permit = gate.require(context, Right.APPLY, kept.value.instance)
+        because = words.require_reason(because)
+        if not kept.value.is_open:
+            message = f"{kept.value.id} is over: {kept.value.state.value}"
+            raise RefusedError(message, where=kept.value.instance)
+    if kept.value.is_desired:
+        kept = mark(context, kept, EndReason.BY_HAND, because=because, actor=permit.actor)
+    return finish(context, kept.value.id).value
+
+
+def mark(
+    context: Context, kept: Kept[Override], why: EndReason, *, because: str = "", actor: str = "setpoint"
+) -> Kept[Override]:
+    """Note that an override is desired no more, and why; raise `ConflictError` when somebody was first."""
+    ending = msgspec.structs.replace(
+        kept.value,
+        state=OverrideState.ENDING,
+        ending_at=context.now(),
+        ending_by=actor,
+        ending_why=why,
+        ending_because=because,
+    )
+    detail = {"why": why.value, "because": because}
+    return standing.put(context, kept, ending, "override.ending", detail, actor=actor)
+
+
+def finish(context: Context, id_: str) -> Kept[Override]:
+    """Put the instance of an override back that is desired no more; answer the override once it is over.
+
+    Raises `HeldError` where somebody else is at just that, and whatever keeps the instance from being put
+    back; then it is to be tried again.
+    """
+    kept = context.store.overrides.get(id_)
+    if not kept.value.is_open:
+        return kept
+    if kept.value.is_desired:
+        message = f"{id_} is in force still"
+        raise RefusedError(message, where=kept.value.instance)
+    permit = gate.permit_to_end(context, kept.value)
+    lease = context.store.leases.claim(f"override:{id_}", context.holder(permit.actor), END_LEASE_SECONDS)
+    if lease is None:
+        message = f"somebody else is ending {id_}"
+        raise HeldError(message, where=kept.value.instance, next_step="wait a moment")
+    try:
+        instance = context.head()[1].instance(kept.value.instance)
+        with held_instance(context, kept.value.instance, instance, permit, is_ending=True) as held:
+            driver, is_taking_over = held
+            return _End(context, kept, instance, driver, lease, is_taking_over).carry_out()
+    finally:
+        context.store.leases.release(lease)
+
+
+@dataclass(frozen=True)
+class _End:
+    """One override that is being ended, on an instance whose lock we hold."""
+
+    context: Context
+    kept: Kept[Override]
+    instance: Instance
+    driver: Driver
+    lease: Lease
+    is_taking_over: bool
+
+    def carry_out(self) -> Kept[Override]:
+        """Put back what is ours still, read it back, and close the override."""
+        context, override, engine = self.context, self.kept.value, self.context.engine_of(self.instance)
+        observation, catalog = look(engine, self.driver, override.instance, at=context.now())
+        order, released = order_now(context, override, self.instance, observation, catalog)
+        revision = context.head()[0]
+        ending = make_ending(
+            engine,
+            order,
+            observation,
+            catalog,
+            revision=revision.id if revision is not None else "",
+            released=released,
+        )
+        left = ending
+        if not ending.plan.is_empty:
+            observation, catalog = self._apply(ending, released)
+            left = make_ending(engine, order, observation, catalog)
+        if not left.is_over:
+            what = "; ".join(f"{each.parameter}: {each.why}" for each in left.plan.blocked) or "read back so"
+            message = f"{override.id} cannot be ended: {what}"
+            raise RefusedError(message, where=override.instance, next_step="it is tried again, for ever")
+        return self._close(order, ending, left, observation)
+
+    def _apply(self, ending: Ending, released: Sequence[str]) -> tuple[Observation, Catalog]:
+        context, store, made = self.context, self.context.store, ending.plan
+        permit = gate.permit_to_end(context, self.kept.value)
+        keep_plan(context, made, permit.actor)
+        logbook = Logbook(context, made, work="ending", is_taking_over=self.is_taking_over)
+        application = make_application(context, self.driver, made, permit, logbook, None)
+        application.check()
+        with store.transaction():
+            # Whoever has the lease by now goes on without us.
+            store.leases.check(self.lease)
+            logbook.begin(permit)
+        let_go = [*released, *ending.clashes]
+        verified = logbook.ended(application.run, let_go=let_go)
+        store.snapshots.put(verified.observation, verified.catalog.data)
+        return verified.observation, verified.catalog
+
+    def _close(self, order: Order, ending: Ending, left: Ending, seen: Observation) -> Kept[Override]:
+        context, override = self.context, self.kept.value
+        outcome = chain.outcome_of(context, override.id) if not ending.plan.steps else None
+        links = chain.disarm(context, self.driver, order)
+        now = context.now()
+        clashes = _clashes(context, override, left.clashes, seen)
+        over = msgspec.structs.replace(
+            override,
+            state=OverrideState.CONFLICT if left.clashes else OverrideState.ENDED,
+            clashes=clashes,
+            links=_joined(override.links, links),
+            ended_at=outcome.at if outcome is not None else now,
+            ended_by=outcome.link if outcome is not None else LinkKind.RECONCILER,
+            review_due_at=now + REVIEW_WITHIN,
+        )
+        detail = {
+            "why": override.ending_why.value if override.ending_why is not None else "",
+            "by": over.ended_by.value if over.ended_by is not None else "",
+            "late_seconds": round(over.late_seconds or 0.0, 3),
+            "left_alone": sorted(left.clashes),
+        }
+        action = "override.conflict" if left.clashes else "override.ended"
+        done = standing.put(context, self.kept, over, action, detail, actor="setpoint")
+        chain.forget(context, override.id)
+        return done
+
+
+def _clashes(
+    context: Context, override: Override, names: Sequence[str], seen: Observation
+) -> tuple[Clash, ...]:
+    known = {clash.parameter: clash for clash in override.clashes}
+    return tuple(
+        known.get(held.parameter) or clash_of(held, seen, context)
+        for held in override.held
+        if held.parameter in names
+    )
+
+
+def clash_of(held: Held, seen: Observation, context: Context) -> Clash:
+    """Answer what somebody wrote where an override stood."""
+    observed = seen.setting(held.parameter)
+    persisted = observed.persisted if observed is not None else None
+    found = persisted.text if persisted is not None else None
+    return Clash(parameter=held.parameter, found=found, ours=held.ours, noticed_at=context.now())
+
+
+def _joined(earlier: Sequence[Link], later: Sequence[Link]) -> tuple[Link, ...]:
+    links = {link.kind: link for link in (*earlier, *later)}
+    return tuple(links.values())

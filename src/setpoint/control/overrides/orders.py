@@ -1,0 +1,104 @@
+"""Orders: what ends an override, as it was when it started, and as the layers are now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.control.desired import desired_of
+from setpoint.control.overrides.verdict import is_free
+from setpoint.engines.order import Back, Order
+from setpoint.policy.intent import Move
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from setpoint.catalog import Catalog
+    from setpoint.config.configuration import Instance, SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.config.override import Held, Override
+    from setpoint.control.context import Context
+
+
+def first_order(override: Override, instance: Instance, *, at: datetime) -> Order:
+    """Answer the order that puts back what stood when an override was started."""
+    backs = [Back(parameter=held.parameter, ours=held.ours, back=held.before) for held in override.held]
+    return _order(override, instance, backs, at=at)
+
+
+def order_now(
+    context: Context, override: Override, instance: Instance, observation: Observation, catalog: Catalog
+) -> tuple[Order, tuple[str, ...]]:
+    """Answer the order that ends an override as the layers are now, and what is nobody's afterwards."""
+    backs: list[Back] = []
+    released: list[str] = []
+    wanted = _wanted(context, override, instance, observation, catalog)
+    for held in override.held:
+        back, is_ours = _back(
+            context, override, held, wanted.get(held.parameter.lower()), observation, catalog
+        )
+        backs.append(Back(parameter=held.parameter, ours=held.ours, back=back))
+        if not is_ours:
+            released.append(held.parameter)
+    return _order(override, instance, backs, at=context.now()), tuple(released)
+
+
+def _wanted(
+    context: Context, override: Override, instance: Instance, observation: Observation, catalog: Catalog
+) -> dict[str, SettingText]:
+    """Answer what the layers ask for now, without overrides, by folded name."""
+    revision, configuration = context.head()
+    desired = desired_of(
+        context.engine_of(instance),
+        configuration,
+        observation,
+        catalog,
+        revision=revision.id if revision is not None else "",
+        at=context.now(),
+    )
+    names = {held.parameter.lower() for held in override.held}
+    return {name.lower(): text for name, text in desired.texts().items() if name.lower() in names}
+
+
+def _back(
+    context: Context,
+    override: Override,
+    held: Held,
+    wanted: SettingText,
+    observation: Observation,
+    catalog: Catalog,
+) -> tuple[SettingText, bool]:
+    """Answer where a parameter goes, and whether it is managed then.
+
+    A deployment made meanwhile is kept. What the layers ask for and nobody let through yet stays drift: an
+    override must not carry in, at its end, what would have needed approvals.
+    """
+    if wanted is None:
+        restore = _restore(context, override.instance, held) if held.is_managed else held.before
+        return restore, False
+    if held.before is not None and catalog.is_same(held.parameter, held.before, wanted):
+        return held.before, held.is_managed
+    move = Move(parameter=held.parameter, before=held.ours, after=wanted)
+    if is_free(context, override.by, move, observation, catalog):
+        return wanted, True
+    return held.before, held.is_managed
+
+
+def _restore(context: Context, instance: str, held: Held) -> SettingText:
+    """Answer what stood before us, for a parameter that was managed and is not any more."""
+    owned = context.store.journal.owned(instance)
+    return next((each.restore for each in owned if each.parameter == held.parameter), held.before)
+
+
+def _order(override: Override, instance: Instance, backs: Sequence[Back], *, at: datetime) -> Order:
+    return Order(
+        override=override.id,
+        instance=override.instance,
+        engine=instance.engine,
+        target=instance.target,
+        password=instance.password,
+        backs=tuple(backs),
+        deadline=override.deadline,
+        deadline_moment=override.deadline_moment,
+        written_at=at,
+    )

@@ -1,0 +1,103 @@
+"""Which overrides there are, and what they ask for now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from setpoint.config.override import layers_on
+from setpoint.errors import ConflictError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from setpoint.config.layers import Layer
+    from setpoint.config.override import Override
+    from setpoint.control.context import Context
+    from setpoint.store.registers import Kept
+
+_MIN_PREFIX = 4
+
+
+def find(context: Context, text: str) -> Kept[Override]:
+    """Answer an override by its id (``web-1/o1a2b3c``), the part behind the stroke, or the beginning of that.
+
+    Raises `NotFoundError`, and `InputError` where several fit.
+    """
+    everything = context.store.overrides
+    if "/" in text:
+        exact = everything.find(text)
+        if exact is not None:
+            return exact
+    known = everything.all()
+    found = [kept for key, kept in known.items() if key.partition("/")[2] == text]
+    if not found and len(text) >= _MIN_PREFIX:
+        found = [kept for key, kept in known.items() if text in (key[: len(text)], _own(key)[: len(text)])]
+    if not found:
+        message = f"there is no override {text[:80]!a}"
+        raise NotFoundError(message, next_step="`setpoint override list --all` shows them")
+    if len(found) > 1:
+        raise InputError(f"{text[:80]!a} fits several overrides", next_step="give more of the id")
+    return found[0]
+
+
+def overrides(context: Context, *, is_open_only: bool = False, instance: str = "") -> tuple[Override, ...]:
+    """Answer overrides, newest first: all, those with something left to do, or those of one instance."""
+    kept = context.store.overrides.under(f"{instance}/") if instance else context.store.overrides.all()
+    found = [each.value for each in kept.values() if each.value.is_open or not is_open_only]
+    return tuple(sorted(found, key=lambda each: (each.started_at, each.id), reverse=True))
+
+
+def layers(context: Context, instance: str) -> tuple[Layer, ...]:
+    """Answer the layers that an instance's overrides are as long as they are desired."""
+    return layers_on(overrides(context, is_open_only=True, instance=instance), instance)
+
+
+def layers_by_instance(context: Context) -> dict[str, tuple[Layer, ...]]:
+    """Answer the same for every instance that has any."""
+    desired = [each for each in overrides(context, is_open_only=True) if each.is_desired]
+    return {name: layers_on(desired, name) for name in {each.instance for each in desired}}
+
+
+def put(
+    context: Context,
+    kept: Kept[Override] | None,
+    override: Override,
+    action: str,
+    detail: Mapping[str, Any],
+    *,
+    actor: str,
+) -> Kept[Override]:
+    """Keep an override's next state (the first one without `kept`), with its audit row.
+
+    Raises `ConflictError` when it was changed since it was read.
+    """
+    return context.store.overrides.put(
+        override.id,
+        override,
+        version=kept.version if kept is not None else 0,
+        actor=actor,
+        action=action,
+        detail={**detail, "override": override.id},
+        at=context.now(),
+        subject=override.instance,
+    )
+
+
+def check_free(context: Context, instance: str, parameters: Iterable[str], *, besides: str = "") -> None:
+    """Raise `ConflictError` naming each open override that holds one of these parameters.
+
+    One of two that overlap would be taken for a person's change by the other, so there is never a second.
+    """
+    wanted = {name.lower() for name in parameters}
+    for override in overrides(context, is_open_only=True, instance=instance):
+        names = sorted(held.parameter for held in override.held if held.parameter.lower() in wanted)
+        if names and override.id != besides:
+            message = f"override {override.id} of {override.by} holds {', '.join(names)}"
+            next_step = (
+                f"end it first with `setpoint override end {_own(override.id)}`, or wait until it is over"
+            )
+            raise ConflictError(message, where=instance, next_step=next_step)
+
+
+def _own(id_: str) -> str:
+    return id_.partition("/")[2]

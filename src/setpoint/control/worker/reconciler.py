@@ -1,0 +1,190 @@
+"""The reconciler of overrides: what is desired no more is put back, by whichever worker is there.
+
+It depends on nothing but the store and the instances, has threads of its own and waits for no other work.
+What it knows it reads from the rows, again and again; that it was away for a while changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from setpoint.config.override import EndReason, Override, OverrideState
+from setpoint.control.clock import is_over, seconds_left
+from setpoint.control.overrides import chain, ending, standing, watching
+from setpoint.errors import ConflictError, HeldError, NotFoundError, SetpointError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from setpoint.control.context import Context
+    from setpoint.store.registers import Kept
+
+POLL_SECONDS = 0.25
+"""How often what is due is looked for at least."""
+
+OVERDUE = timedelta(seconds=10)
+"""How long after it should have been over an override raises the alarm."""
+
+_PAUSES = (0.2, 5.0)
+"""The first pause after a failure, which doubles, and the longest one, in seconds."""
+
+_AT_ONCE = 8
+_RESYNC_SECONDS = 30.0
+
+
+@dataclass
+class _Try:
+    """How ending one override went so far: when to try again by the monotonic clock, and after what pause."""
+
+    at: float = 0.0
+    pause: float = 0.0
+
+
+@dataclass
+class Reconciler:
+    """Ends overrides and watches those in force. One for each worker; several workers share by leases."""
+
+    name: str = "overrides"
+    _open: dict[str, Kept[Override]] = field(default_factory=dict[str, "Kept[Override]"], init=False)
+    _seq: int = field(default=-1, init=False)
+    _read_at: float = field(default=0.0, init=False)
+    _tries: dict[str, _Try] = field(default_factory=dict[str, _Try], init=False)
+    _ending: dict[str, Future[None]] = field(default_factory=dict[str, "Future[None]"], init=False)
+    _watching: dict[str, Future[float]] = field(default_factory=dict[str, "Future[float]"], init=False)
+    _watch_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _woken: threading.Event = field(default_factory=threading.Event, init=False)
+    _enders: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, "ending"), init=False
+    )
+    _watchers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, "watching"), init=False
+    )
+
+    def poll(self, context: Context) -> float:
+        """End what is due and begin to; answer the seconds until something is, or is to be looked for.
+
+        Without the store what the spool holds is ended; then raises `StoreUnavailableError`.
+        """
+        try:
+            self._read(context)
+        except StoreUnavailableError:
+            self.poll_spool(context)
+            raise
+        self._collect()
+        soonest = POLL_SECONDS
+        for kept in list(self._open.values()):
+            soonest = min(soonest, self._act(context, kept))
+        return max(soonest, 0.0)
+
+    def poll_spool(self, context: Context) -> float:
+        """End what is due by the spool, for as long as the store is away; answer the seconds until then."""
+        spool = chain.spool_of(context)
+        return POLL_SECONDS if spool is None else watching.revert_from(context, spool)
+
+    def stop(self) -> None:
+        """Finish what is in hand."""
+        self._enders.shutdown(wait=True, cancel_futures=True)
+        self._watchers.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, context: Context) -> None:
+        """Bring what is known up to date: all of it now and then, in between what the audit log tells of."""
+        here = time.monotonic()
+        if self._seq < 0 or here - self._read_at > _RESYNC_SECONDS:
+            head = context.store.audit.head().seq
+            everything = context.store.overrides.all()
+            self._open = {id_: kept for id_, kept in everything.items() if kept.value.is_open}
+            self._seq, self._read_at = head, here
+            watching.sync_spool(context, [kept.value for kept in self._open.values()])
+            return
+        rows = context.store.audit.rows(after_seq=self._seq)
+        for id_ in {str(row.detail["override"]) for row in rows if row.action.startswith("override.")}:
+            self._look_again(context, id_)
+        if rows:
+            self._seq = rows[-1].seq
+
+    def _look_again(self, context: Context, id_: str) -> None:
+        kept = context.store.overrides.find(id_)
+        if kept is None or not kept.value.is_open:
+            self._open.pop(id_, None)
+            for known in (self._tries, self._watch_at):
+                known.pop(id_, None)
+        else:
+            self._open[id_] = kept
+
+    def _collect(self) -> None:
+        for id_, future in list(self._ending.items()):
+            if future.done():
+                del self._ending[id_]
+        for id_, future in list(self._watching.items()):
+            if future.done():
+                del self._watching[id_]
+                pause = future.result() if future.exception() is None else _PAUSES[1]
+                self._watch_at[id_] = time.monotonic() + pause
+
+    def _act(self, context: Context, kept: Kept[Override]) -> float:
+        """Do what is due for one override; answer the seconds until something is."""
+        override, here = kept.value, time.monotonic()
+        if override.id in self._ending:
+            return POLL_SECONDS
+        if override.is_desired:
+            left = seconds_left(override.deadline, override.deadline_moment, context.now(), context.moment())
+            if left > 0 and override.state is OverrideState.ACTIVE:
+                self._watch(context, kept, here)
+                return left
+            if left > 0 and not _is_cut_short(context, override):
+                return min(left, POLL_SECONDS)
+        again = self._tries.setdefault(override.id, _Try())
+        if here < again.at:
+            return again.at - here
+        self._ending[override.id] = self._enders.submit(self._end, context, override.id)
+        return POLL_SECONDS
+
+    def _watch(self, context: Context, kept: Kept[Override], here: float) -> None:
+        id_ = kept.value.id
+        if id_ not in self._watching and here >= self._watch_at.get(id_, 0.0):
+            self._watching[id_] = self._watchers.submit(watching.watch, context, id_)
+
+    def _end(self, context: Context, id_: str) -> None:
+        """End one override; whatever keeps it from ending, it is tried again after a pause."""
+        again = self._tries.setdefault(id_, _Try())
+        try:
+            kept = context.store.overrides.get(id_)
+            if kept.value.is_desired:
+                kept = ending.mark(context, kept, _why(context, kept.value))
+            if kept.value.is_open:
+                ending.finish(context, id_)
+        except (ConflictError, HeldError):
+            again.at = time.monotonic() + _PAUSES[0]
+        except SetpointError as fault:
+            again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
+            again.at = time.monotonic() + again.pause
+            _raise_alarm(context, id_, fault)
+
+
+def _why(context: Context, override: Override) -> EndReason:
+    is_due = is_over(override.deadline, override.deadline_moment, context.now(), context.moment())
+    return EndReason.DEADLINE if is_due else EndReason.CUT_SHORT
+
+
+def _is_cut_short(context: Context, override: Override) -> bool:
+    """Tell whether whoever was starting an override is gone."""
+    return context.store.leases.holder_of(f"override:{override.id}") is None
+
+
+def _raise_alarm(context: Context, id_: str, fault: SetpointError) -> None:
+    """Note once that an override is on its instance still although it should be over for a while."""
+    try:
+        kept = context.store.overrides.get(id_)
+        override, now = kept.value, context.now()
+        due = min(override.deadline, override.ending_at or override.deadline)
+        if override.is_open and override.overdue_at is None and now - due >= OVERDUE:
+            overdue = msgspec.structs.replace(override, overdue_at=now)
+            detail = {"because": fault.what, "due": due.isoformat(timespec="seconds")}
+            standing.put(context, kept, overdue, "override.overdue", detail, actor="setpoint")
+    except (ConflictError, NotFoundError, StoreUnavailableError):
+        return
