@@ -12,6 +12,7 @@ def own_configuration_folder(tmp_path_factory):
     """Keep tokens and keys of the tests apart from those of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         for name in ("SETPOINT_TOKEN", "SETPOINT_KEYS"):
             patch.delenv(name, raising=False)
         yield

@@ -83,7 +83,7 @@ class Town:
 def found(setpoint: Setpoint, names: dict[str, tuple[Role, ...]] = ROLES) -> Town:
     """Make the people known, the administrator first."""
     clock = Clock()
-    context = replace(setpoint._context, now=clock, wait=clock.wait)
+    context = replace(setpoint._context, now=clock, wait=clock.wait, moment=lambda: None)
     make_keys(context.store)
     first, *others = names
     person = Person(name=first, grants=tuple(Grant(role=role) for role in names[first]))

@@ -212,7 +212,7 @@ def test_a_damaged_file_is_told(tmp_path) -> None:
 
 
 def test_a_locked_store_is_told(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("setpoint.store.database.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("setpoint.store.connections.BUSY_TIMEOUT_MS", 1)
     with Store.create(tmp_path / "store.db") as store:
         holder = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

@@ -6,10 +6,12 @@ import getpass
 import os
 import pwd
 import socket
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from setpoint.control.clock import SteadyClock
 from setpoint.control.context import Context
 from setpoint.control.credential import Credential
 from setpoint.errors import InputError
@@ -31,6 +33,16 @@ def default_store() -> str:
         return named
     home = os.environ.get("XDG_DATA_HOME")
     return str((Path(home) if home else Path.home() / ".local" / "share") / "setpoint" / "setpoint.db")
+
+
+def state_folder(where: str) -> Path:
+    """Answer the folder of this user for what must outlive the store's absence.
+
+    `where` is the store's place: the whole path of a file, or a URL without password.
+    """
+    home = os.environ.get("XDG_STATE_HOME")
+    place = sha256(where.encode()).hexdigest()[:16]
+    return (Path(home) if home else Path.home() / ".local" / "state") / "setpoint" / place
 
 
 def default_actor() -> str:
@@ -114,6 +126,8 @@ def make_context(
         store=store,
         actor=actor or default_actor(),
         read_secret=read_secret,
+        now=SteadyClock(store.now),
         timeout_seconds=timeout_seconds,
         credential=credential,
+        state=state_folder(str(store.file or store.where)),
     )

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from setpoint.policy.rollout import Rollout, RolloutTarget
 
 
+_WITHOUT = frozenset(
+    {TargetState.TAKING_BACK, TargetState.TAKEN_BACK, TargetState.SKIPPED, TargetState.FAILED}
+)
+"""States in which an instance's own layer must not hold the rollout's settings."""
+
+
 class ActionKind(Enum):
     """What can be done next."""
 
@@ -31,6 +37,8 @@ class ActionKind(Enum):
     JUDGE = "judge"
     """Look at what soaks and at its like, and keep it or not."""
     SKIP = "skip"
+    UNWRITE = "unwrite"
+    """Take the settings out of the layers of those that will not have them."""
     MARK_BACK = "mark back"
     """Note that a target is to be taken back."""
     TAKE_BACK = "take back"
@@ -147,8 +155,14 @@ class _Course:
                 continue
             if target.state is TargetState.APPLYING or (target.state is TargetState.CHECKING and is_running):
                 yield Action(ActionKind.WORK, target.instance)
-            elif target.state is TargetState.TAKING_BACK and not self._is_leant_on(target):
+            elif (
+                target.state is TargetState.TAKING_BACK
+                and not target.is_written
+                and not self._is_leant_on(target)
+            ):
                 yield Action(ActionKind.TAKE_BACK, target.instance)
+        if any(each.is_written and each.state in _WITHOUT for each in ordered):
+            yield Action(ActionKind.UNWRITE)
         is_soaking = any(target.state is TargetState.SOAKING for target in ordered)
         if is_soaking or (is_running and self.rollout.wave < 0):
             yield Action(ActionKind.JUDGE, wave=self.rollout.wave)
@@ -213,8 +227,11 @@ class _Course:
                 baseline = timedelta(seconds=rollout.rules.baseline_seconds)
                 if rollout.wave >= 0 or self.now >= rollout.started_at + baseline:
                     yield Action(ActionKind.OPEN_WAVE, wave=rollout.wave + 1)
-        elif rollout.state is not RolloutState.PAUSED:
+        elif rollout.state is not RolloutState.PAUSED and not self._has_leftovers():
             yield Action(ActionKind.FINISH)
+
+    def _has_leftovers(self) -> bool:
+        return any(each.is_written and each.state in _WITHOUT for each in self.targets.values())
 
 
 def counts(targets: Mapping[str, RolloutTarget]) -> dict[int, Counter[TargetState]]:

@@ -19,30 +19,30 @@ FORMAT = 1
 
 EVENTS: Mapping[str, str] = {
     "override.started": "{actor} started an emergency override on {subject}",
-    "override.active": "the override on {subject} was read back and holds",
+    "override.active": "The override on {subject} was read back and holds",
     "override.extended": "{actor} extended the override on {subject}",
-    "override.ending_soon": "the override on {subject} ends soon",
-    "override.ending": "the override on {subject} is being taken back",
-    "override.ended": "the override on {subject} has ended",
+    "override.ending_soon": "The override on {subject} ends soon",
+    "override.ending": "The override on {subject} is being taken back",
+    "override.ended": "The override on {subject} has ended",
     "override.overdue": "OVERDUE: {subject} still has an override that should be over",
     "override.conflict": "CONFLICT: somebody changed on {subject} what an override had set; that stands",
-    "override.refused": "an override on {subject} was refused",
-    "override.switch": "a link that would end the override on {subject} by itself changed its state",
-    "override.review_due": "the override on {subject} waits for its review",
+    "override.refused": "An override on {subject} was refused",
+    "override.switch": "A link that would end the override on {subject} by itself changed its state",
+    "override.review_due": "The override on {subject} waits for its review",
     "override.reviewed": "{actor} reviewed the override on {subject}",
     "rollout.started": "{actor} started the rollout {subject}",
     "rollout.halted": "HALTED: the rollout {subject} goes no further",
-    "rollout.paused": "the rollout {subject} pauses",
-    "rollout.resumed": "the rollout {subject} goes on",
-    "rollout.taken_back": "the rollout is taken back on {subject}",
-    "rollout.done": "the rollout {subject} is done",
+    "rollout.paused": "The rollout {subject} pauses",
+    "rollout.resumed": "The rollout {subject} goes on",
+    "rollout.taken_back": "The rollout is taken back on {subject}",
+    "rollout.done": "The rollout {subject} is done",
     "change.proposed": "{actor} asks for approval of a change of {subject}",
-    "change.escalated": "a change of {subject} waits too long for its approvals",
+    "change.escalated": "A change of {subject} waits too long for its approvals",
     "change.approved": "{actor} approved a change of {subject}",
     "change.rejected": "{actor} rejected a change of {subject}",
-    "incident.found": "a locked parameter of {subject} was moved",
-    "incident.ended": "an incident on {subject} is over",
-    "worker.silent": "the worker {subject} is not heard of any more",
+    "incident.found": "A locked parameter of {subject} was moved",
+    "incident.ended": "An incident on {subject} is over",
+    "worker.silent": "The worker {subject} is not heard of any more",
     "notice.failed": "{subject} does not take its notices",
     "notice.recovered": "{subject} takes its notices again",
     "notice.tested": "{actor} tests {subject}",
@@ -78,7 +78,7 @@ _CLAUSES = (
     ("seen", "last seen {}"),
     ("late_seconds", "{} s late"),
     ("needs", "needs {}"),
-    ("to", "now with {}"),
+    ("to", "to {}"),
     ("ticket", "ticket {}"),
     ("why", "{}"),
     ("because", "because: {}"),
@@ -142,8 +142,7 @@ def make_notice(
 def _sentence(event: str, subject: str, actor: str, detail: Mapping[str, Any]) -> str:
     head = EVENTS[event].format(subject=subject, actor=actor)
     clauses = "; ".join(_clauses(detail))
-    text = f"{head} ({clauses})" if clauses else head
-    return text[:1].upper() + text[1:]
+    return f"{head} ({clauses})" if clauses else head
 
 
 def _clauses(detail: Mapping[str, Any]) -> Iterator[str]:

@@ -8,49 +8,30 @@ it returns.
 from __future__ import annotations
 
 import os
-import random
-import re
-import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, create_engine, event, exc, insert, inspect, make_url, select, text
+from sqlalchemy import bindparam, exc, insert, inspect, select, text
 from sqlalchemy.dialects import postgresql
 
 from setpoint.errors import InputError, StoreUnavailableError
+from setpoint.store.connections import IS_WRITER, QUEUE_TIMEOUT_SECONDS, make_engine, read_url
 from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores, utc
 from setpoint.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from sqlalchemy import URL, Connection, Engine, Table
+    from sqlalchemy import Connection, Table
 
-BUSY_TIMEOUT_MS = 10_000
-"""How long a writer waits for another one, in milliseconds."""
-
-QUEUE_TIMEOUT_SECONDS = 60.0
-"""How long a writer waits for other threads of its own process, and anybody for a connection to a server."""
-
-CONNECT_TIMEOUT_SECONDS = 5
-
-_BEGIN_WRITING = "BEGIN IMMEDIATE"
-_NAP_SECONDS = (0.0005, 0.003)
-
-_SERVER_CONNECTIONS = 16
-_FILE_CONNECTIONS = 16
-_ANY_NUMBER = -1
 
 _WRITER_LOCK = 0x5E7_0001
 """The advisory lock that makes PostgreSQL writers queue."""
 
-_IS_WRITER = "setpoint_is_writer"
-_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _FAULTS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, exc.DatabaseError)
 
 _ADVICE = (
@@ -85,15 +66,35 @@ _ADVICE = (
 )
 
 
+class _Here(threading.local):
+    """The transaction that a thread is in."""
+
+    def __init__(self) -> None:
+        self.leave()
+
+    def enter(self, connection: Connection, *, is_writing: bool) -> None:
+        self.connection: Connection | None = connection
+        self.is_writing = is_writing
+        self.notes: dict[str, int] = {}
+
+    def has(self, connection: Connection) -> bool:
+        return self.connection is connection
+
+    def leave(self) -> None:
+        self.connection = None
+        self.is_writing = False
+        self.notes = {}
+
+
 class Database:
     """A database with the store's schema in it. Safe to share between threads; not between forks."""
 
     def __init__(self, where: str | Path) -> None:
         """Say which database: a path, ``sqlite:///PATH`` or ``postgresql://...``; nothing is opened yet."""
-        self._url = _read_url(where)
-        self._engine = _make_engine(self._url)
-        self._writers = self._engine.execution_options(**{_IS_WRITER: True})
-        self._local = threading.local()
+        self._url = read_url(where)
+        self._engine = make_engine(self._url)
+        self._writers = self._engine.execution_options(**{IS_WRITER: True})
+        self._here = _Here()
         # One writer of this process at a time asks the database: it would serve them in any order, and
         # each would hold a connection while it waits.
         self._turns = Turns()
@@ -152,33 +153,37 @@ class Database:
         Raises:
             StoreUnavailableError: the database is locked, gone, read-only or damaged; nothing was written.
         """
-        current: Connection | None = getattr(self._local, "connection", None)
-        if current is not None:
-            yield current
+        here = self._here
+        if here.is_writing and here.connection is not None:
+            yield here.connection
             return
         with self._translated(), self._turns.turn(QUEUE_TIMEOUT_SECONDS), self._writers.begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
-            self._local.connection = connection
+            here.enter(connection, is_writing=True)
             try:
                 yield connection
             finally:
-                self._local.connection = None
+                # A moment around this one is over: what it would show was overtaken.
+                here.leave()
 
     @contextmanager
     def write_beside(self) -> Generator[Connection]:
         """Like `write`, but on PostgreSQL without queueing: for rows that depend on nothing else."""
-        if self.is_sqlite or getattr(self._local, "connection", None) is not None:
+        if self.is_sqlite or self._here.is_writing:
             with self.write() as connection:
                 yield connection
             return
         with self._translated(), self._writers.begin() as connection:
-            yield connection
+            try:
+                yield connection
+            finally:
+                self._here.leave()
 
     @contextmanager
     def read(self) -> Generator[Connection]:
-        """Read one moment's state; inside a writing transaction of this thread, that transaction's."""
-        current: Connection | None = getattr(self._local, "connection", None)
+        """Read one moment's state; inside a transaction of this thread, or a `moment`, that one's."""
+        current = self._here.connection
         if current is not None:
             yield current
             return
@@ -187,10 +192,30 @@ class Database:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield connection
 
+    @contextmanager
+    def moment(self) -> Generator[None]:
+        """Let all that this thread reads inside be of one moment, up to the first thing that it writes."""
+        here = self._here
+        if here.connection is not None:
+            yield
+            return
+        with self.read() as connection:
+            here.enter(connection, is_writing=False)
+            try:
+                yield
+            finally:
+                if here.has(connection):
+                    here.leave()
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """What was found out about the state that this thread reads; forgotten with its transaction."""
+        return self._here.notes if self._here.connection is not None else {}
+
     @property
     def is_writing(self) -> bool:
         """Whether this thread is inside a writing transaction."""
-        return getattr(self._local, "connection", None) is not None
+        return self._here.is_writing
 
     def clock(self, connection: Connection) -> datetime:
         """Answer the time by the database's own clock; a file has its host's."""
@@ -279,102 +304,6 @@ def in_chunks(items: Sequence[str], size: int = 5_000) -> Iterator[Sequence[str]
     """Split items so that each part fits into one statement of either database."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _read_url(where: str | Path) -> URL:
-    if isinstance(where, Path) or "://" not in where:
-        return make_url("sqlite+pysqlite://").set(database=str(Path(where).expanduser()))
-    try:
-        url = make_url(where)
-    except (exc.ArgumentError, ValueError):
-        raise InputError(
-            "the store's URL cannot be read", next_step="postgresql://USER@HOST/DATABASE, or a path"
-        ) from None
-    driver = _DRIVERS.get(url.get_backend_name())
-    if driver is None or not url.database:
-        next_step = "a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
-        raise InputError(f"a store cannot live at {re.sub('//.*', '//...', where)!r}", next_step=next_step)
-    return url.set(drivername=driver)
-
-
-def _make_engine(url: URL) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        # A connection to a file costs little and holds nobody up, so nobody waits for one.
-        engine = create_engine(
-            url,
-            hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
-            pool_size=_FILE_CONNECTIONS,
-            max_overflow=_ANY_NUMBER,
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    arguments = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "setpoint"}
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        connect_args=arguments,
-        pool_size=_SERVER_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=QUEUE_TIMEOUT_SECONDS,
-    )
-    event.listen(engine, "connect", _prepare_postgresql)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own idea of transactions is switched off: `_begin_sqlite` says when one begins, and how.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get(_IS_WRITER, False):
-        _begin_writing(connection)
-    else:
-        connection.exec_driver_sql("BEGIN")
-
-
-def _begin_writing(connection: Connection) -> None:
-    """Wait for writers of other processes with short naps of uneven length.
-
-    SQLite's own waiting naps longer the longer it has waited: among several busy processes one could wait
-    for ever.
-    """
-    raw: Any = connection.connection.driver_connection
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    raw.execute("PRAGMA busy_timeout=0").close()
-    try:
-        while time.monotonic() < deadline:
-            try:
-                raw.execute(_BEGIN_WRITING).close()
-            except sqlite3.OperationalError as fault:
-                if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    break
-            else:
-                return
-            time.sleep(random.uniform(*_NAP_SECONDS))  # noqa: S311 - nothing is kept secret by it
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
-    connection.exec_driver_sql(_BEGIN_WRITING)
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    # A server may be set to answer before a commit is on disk; ours must not.
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute(
-            "SELECT set_config('synchronous_commit', 'on', false)"
-            " WHERE current_setting('synchronous_commit') = 'off'"
-        )
-    connection.commit()
 
 
 def _migrate(connection: Connection) -> None:

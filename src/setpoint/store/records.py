@@ -73,7 +73,7 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What a worker says of itself.
 
     `lag_seconds` is how long after its time the latest due piece of work was begun, `queue_depth` how many
-    tasks of each kind wait, `detail` whatever people should know, in words.
+    tasks of each kind wait, `detail` whatever else people should know, in words.
     """
 
     id: str
@@ -84,7 +84,7 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     controllers: tuple[str, ...] = ()
     lag_seconds: float = 0.0
     queue_depth: dict[str, int] = {}
-    detail: str = ""
+    detail: dict[str, str] = {}
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -8,14 +8,14 @@ not answered, it raises `TamperedError`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 from sqlalchemy import and_, func, insert, select
 
 from setpoint.config.revision import canonical, content_hash
 from setpoint.errors import ConflictError, NotFoundError, TamperedError
-from setpoint.store.audit import is_sound, with_record
+from setpoint.store.audit import is_sound, read_row, with_record
 from setpoint.store.chain import read_detail
 from setpoint.store.schema import audit, records
 
@@ -32,6 +32,15 @@ T = TypeVar("T")
 
 _REPAIR = "restore the store from a backup; `setpoint audit verify` lists everything that was bent"
 _STREAM_ROWS = 5_000
+_COUNTED = "records"
+_NTH = "nth"
+"""What an audit row calls the number of records that there are with the one it announces."""
+
+# Two questions, not one: SQLite answers each from an index alone, without looking at every row.
+_COUNT = select(
+    select(func.count()).select_from(records).scalar_subquery(),
+    select(func.max(records.c.seq)).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Register(Generic[T]):
     def find(self, id_: str) -> Kept[T] | None:
         """Answer the newest version, or None; raise `TamperedError`."""
         with self._database.read() as connection:
-            _check_count(connection)
+            self._count(connection)
             return self._newest(connection, id_)
 
     def all(self) -> dict[str, Kept[T]]:
@@ -89,14 +98,14 @@ class Register(Generic[T]):
         is_newest = and_(records.c.id == newest.c.id, records.c.version == newest.c.version)
         query = _announced().join(newest, is_newest).where(records.c.kind == self._kind)
         with self._database.read() as connection:
-            _check_count(connection)
+            self._count(connection)
             found = connection.execute(query.order_by(records.c.id)).mappings().all()
         return {row["id"]: self._kept(row) for row in found}
 
     def history(self, id_: str) -> tuple[Kept[T], ...]:
         """Answer all versions, the first one first; none when there is no such record."""
         with self._database.read() as connection:
-            _check_count(connection)
+            self._count(connection)
             found = connection.execute(self._versions(id_)).mappings().all()
         return tuple(map(self._kept, found))
 
@@ -123,14 +132,16 @@ class Register(Generic[T]):
         """
         body = canonical(value)
         with self._database.write() as connection:
-            _check_count(connection)
+            nth = self._count(connection) + 1
             newest = self._newest(connection, id_)
             if (newest.version if newest else 0) != version:
                 raise self._moved(id_, version, newest)
             name = {"kind": self._kind, "id": id_, "version": version + 1, "digest": content_hash(body)}
-            row = self._audit.announce(actor, action, subject or f"{self._kind}:{id_}", detail, name, at)
+            said = {**name, _NTH: nth}
+            row = self._audit.announce(actor, action, subject or f"{self._kind}:{id_}", detail, said, at)
             fields = {**name, "body": body, "seq": row.seq, "at": row.at}
             connection.execute(insert(records).values(fields))
+            self._database.notes[_COUNTED] = nth
         return Kept(value, version + 1, row.at)
 
     def _moved(self, id_: str, version: int, newest: Kept[T] | None) -> ConflictError:
@@ -141,6 +152,13 @@ class Register(Generic[T]):
             return ConflictError(f"{what} is there already", next_step="choose another name")
         when = newest.at.isoformat(timespec="seconds")
         return ConflictError(f"{what} was changed meanwhile, at {when}", next_step="look at it and try again")
+
+    def _count(self, connection: Connection) -> int:
+        """Answer how many records there are; within a transaction they are counted and checked once."""
+        notes = self._database.notes
+        if _COUNTED not in notes:
+            notes[_COUNTED] = _checked_count(connection)
+        return notes[_COUNTED]
 
     def _newest(self, connection: Connection, id_: str) -> Kept[T] | None:
         query = self._versions(id_).order_by(None).order_by(records.c.version.desc()).limit(1)
@@ -172,7 +190,8 @@ def record_fault(row: Mapping[Any, Any]) -> str:
         return f"{name} was made up: no row of the audit log announces it"
     if not is_sound(row):
         return f"row {row['seq']} of the audit log, which announces {name}, was edited"
-    announced = read_detail(row["seq"], row["detail"]).get("record")
+    announced = _record_in(read_detail(row["seq"], row["detail"]))
+    announced.pop(_NTH, None)
     if announced != {key: row[key] for key in ("kind", "id", "version", "digest")}:
         return f"{name} is not what row {row['seq']} of the audit log announced"
     return ""
@@ -210,14 +229,32 @@ def _faults(connection: Connection) -> Iterator[str]:
         yield f"a record ({what}) is missing, row {seq} of the audit log announced it"
 
 
-def _check_count(connection: Connection) -> None:
-    """Notice records that were taken away, or put in without a row: both tables are only ever added to."""
-    kept = select(func.count(), func.max(records.c.seq)).select_from(records)
-    announced = select(func.count(), func.max(audit.c.seq)).select_from(audit)
-    announced = announced.where(with_record(connection))
-    if connection.execute(kept).one() != connection.execute(announced).one():
+def _checked_count(connection: Connection) -> int:
+    """Count the records; raise `TamperedError` when some were taken away, or put in without a row.
+
+    Both tables are only ever added to, and the newest row that announces a record says how many there were
+    with it. Rows of older stores do not say so: then the rows that announce one are counted, too.
+    """
+    count, last = connection.execute(_COUNT).one()
+    newest = select(audit).where(with_record(connection)).order_by(audit.c.seq.desc()).limit(1)
+    row = connection.execute(newest).mappings().one_or_none()
+    announced: tuple[Any, ...] = (0, None)
+    if row is not None:
+        nth = _record_in(read_row(row).detail).get(_NTH)
+        if nth is None:
+            rows = select(func.count()).select_from(audit).where(with_record(connection))
+            nth = connection.execute(rows).scalar_one()
+        announced = (nth, row["seq"])
+    if (count, last) != announced:
         message = "records were taken away or put in behind the audit log's back"
         raise TamperedError(message, next_step=_REPAIR)
+    return count
+
+
+def _record_in(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer what the detail of an audit row says of a record; nothing where it says something else."""
+    found = detail.get("record")
+    return dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else {}
 
 
 def _announced() -> Select[Any]:

@@ -10,6 +10,7 @@ from tests.control.conftest import NAME
 from tests.control.overrides.past import ID, LASTS, Past, ended, override
 from tests.control.town import START
 
+from setpoint.config.configuration import Instance
 from setpoint.config.override import Clash, Held, OverrideState
 from setpoint.control.overrides.postmortem import look_back
 from setpoint.control.overrides.reviewing import late_reviews
@@ -52,9 +53,10 @@ def test_the_timeline_is_every_row_of_it_and_of_its_instance_in_that_time(past):
     past.keep(override())
     audit.append("mia", "gate.refused", NAME, {"because": "no"}, minutes(3))
     audit.append("mia", "apply.begin", "another", {"apply": "a2"}, minutes(3))
-    audit.append("mia", "configuration.commit", "fleet", {"fields": [f"instance:{NAME} x"]}, minutes(4))
-    audit.append("mia", "configuration.commit", "fleet", {"fields": ["instance:else x"]}, minutes(4))
-    audit.append("mia", "configuration.commit", "fleet", {"fields": ["fleet:simulated x"]}, minutes(5))
+    past.clock.at = minutes(4)
+    past.front.change_settings(f"instance:{NAME}", {"page_cost": "3"}, reason="measured")
+    past.front.add_instance("another", Instance(engine="simulated", target="memory:x"), reason="new")
+    past.front.change_settings("fleet:simulated", {"page_cost": "2"}, reason="measured")
     past.clock.at = minutes(30)
     past.keep(ended(override()), "override.ended")
     audit.append("mia", "incident.found", NAME, {"parameter": "durable"}, minutes(40))
@@ -171,7 +173,7 @@ def test_the_course_of_a_parameter_and_what_else_changed(past):
     found = look_back(past.context, ID)
     (course,) = found.parameters
     running = (course.running_before, course.running_during, course.running_after)
-    assert running == ("4096", "65536", "4096")
+    assert running == ("4MB", "64MB", "4MB")
     assert (course.before, course.ours, course.is_clash) == (None, "64MB", False)
     assert [(each.parameter, each.before, each.after, each.is_through_us) for each in found.shifts] == [
         ("page_cost", "4", "2", True),
@@ -216,9 +218,8 @@ def test_what_is_overridden_again_and_again_is_counted(past):
 
 
 def test_passwords_in_texts_are_masked(past):
-    held = (
-        Held(parameter="log_format", ours="password=hunter2", before="postgresql://a:hunter3@h/d", running_before=None),
-    )  # fmt: skip
+    secret = {"ours": "password=hunter2", "before": "postgresql://a:hunter3@h/d"}
+    held = (Held(parameter="log_format", running_before=None, **secret),)
     past.keep(override(held=held))
     told = msgspec.json.encode(look_back(past.context, ID))
     assert b"hunter" not in told

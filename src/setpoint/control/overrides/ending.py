@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.config.override import Clash, EndReason, LinkKind, Override, OverrideState
+from setpoint.config.override import Clash, EndReason, LinkKind, LinkState, Override, OverrideState
 from setpoint.control import gate, words
 from setpoint.control.execution import make_application
 from setpoint.control.logbook import Logbook
@@ -27,6 +27,7 @@ from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from setpoint.catalog import Catalog
     from setpoint.config.configuration import Instance
@@ -159,7 +160,7 @@ class _End:
 
     def _close(self, order: Order, ending: Ending, left: Ending, seen: Observation) -> Kept[Override]:
         context, override = self.context, self.kept.value
-        outcome = chain.outcome_of(context, override.id) if not ending.plan.steps else None
+        link, at = self._done_by(ending)
         links = chain.disarm(context, self.driver, order)
         now = context.now()
         clashes = _clashes(context, override, left.clashes, seen)
@@ -168,13 +169,13 @@ class _End:
             state=OverrideState.CONFLICT if left.clashes else OverrideState.ENDED,
             clashes=clashes,
             links=_joined(override.links, links),
-            ended_at=outcome.at if outcome is not None else now,
-            ended_by=outcome.link if outcome is not None else LinkKind.RECONCILER,
+            ended_at=at or now,
+            ended_by=link,
             review_due_at=now + REVIEW_WITHIN,
         )
         detail = {
             "why": override.ending_why.value if override.ending_why is not None else "",
-            "by": over.ended_by.value if over.ended_by is not None else "",
+            "by": link.value if link is not None else "somebody else",
             "late_seconds": round(over.late_seconds or 0.0, 3),
             "left_alone": sorted(left.clashes),
         }
@@ -182,6 +183,17 @@ class _End:
         done = standing.put(context, self.kept, over, action, detail, actor="setpoint")
         chain.forget(context, override.id)
         return done
+
+    def _done_by(self, ending: Ending) -> tuple[LinkKind | None, datetime | None]:
+        """Answer which link put the instance back, and when where that is known and was not just now."""
+        if ending.plan.steps:
+            return LinkKind.RECONCILER, None
+        outcome = chain.outcome_of(self.context, self.kept.value.id)
+        if outcome is not None and outcome.is_over:
+            return outcome.link, outcome.at
+        armed = {link.kind for link in self.kept.value.links if link.state is LinkState.ARMED}
+        is_by_target = bool(ending.done) and LinkKind.TARGET_SWITCH in armed
+        return LinkKind.TARGET_SWITCH if is_by_target else None, None
 
 
 def _clashes(

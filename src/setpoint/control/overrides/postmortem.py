@@ -17,11 +17,17 @@ from setpoint.control import words
 from setpoint.control.overrides import reviewing, standing
 from setpoint.control.overrides.measurement import Effect, Phase, Shift, effects_of, shifts_of
 from setpoint.control.overrides.timeline import Event, events_of, started_row, written_in
+from setpoint.control.watch import catalog_of
 from setpoint.policy.incident import Incident
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
+
+    Show = Callable[[str, str | None], str | None]
+    """Writes a parameter's running value."""
 
 _SHORTEST_VIEW = timedelta(hours=1)
 _LONGEST_VIEW = timedelta(days=1)
@@ -122,6 +128,7 @@ def look_back(context: Context, text: str) -> PostMortem:
     events = events_of(context, override, until)
     phases = _phases(context, override, until)
     before, during, after = phases
+    show = _shower(context, override.instance, phases)
     held = frozenset(each.parameter.lower() for each in override.held)
     return PostMortem(
         override=_masked(override),
@@ -129,12 +136,17 @@ def look_back(context: Context, text: str) -> PostMortem:
         is_final=override.ended_at is not None and now >= last,
         authority=_authority(context, override),
         timeline=events,
-        parameters=_courses(override, during, after),
+        parameters=_courses(override, during, after, show),
         before=_measured(before),
         during=_measured(during),
         after=_measured(after),
         effects=effects_of(before, during, after),
-        shifts=shifts_of(phases, held, written_in(events)),
+        shifts=tuple(
+            msgspec.structs.replace(
+                each, before=show(each.parameter, each.before), after=show(each.parameter, each.after)
+            )
+            for each in shifts_of(phases, held, written_in(events))
+        ),
         incidents=_incidents(context, override, until),
         weak_links=tuple(
             f"{link.kind.value}: {link.state.value}" + (f" ({link.detail})" if link.detail else "")
@@ -188,7 +200,17 @@ def _measured(phase: Phase) -> Measured:
     )
 
 
-def _courses(override: Override, during: Phase, after: Phase) -> tuple[Course, ...]:
+def _shower(context: Context, name: str, phases: tuple[Phase, ...]) -> Show:
+    """Answer what writes a running value with its unit, as the engine does; as it is where that is gone."""
+    instance = context.head()[1].instances.get(name)
+    seen = [observation for phase in phases for observation in phase.seen[-1:]]
+    if instance is None or not seen:
+        return lambda _parameter, text: text
+    catalog = catalog_of(context, instance, seen[-1])
+    return lambda parameter, text: None if text is None else catalog.show(parameter, text)
+
+
+def _courses(override: Override, during: Phase, after: Phase, show: Show) -> tuple[Course, ...]:
     clashes = {clash.parameter.lower(): clash for clash in override.clashes}
     found: list[Course] = []
     for held in override.held:
@@ -198,9 +220,9 @@ def _courses(override: Override, during: Phase, after: Phase) -> tuple[Course, .
                 parameter=held.parameter,
                 before=_masked_text(held.before),
                 ours=_masked_text(held.ours),
-                running_before=held.running_before,
-                running_during=_running(during, held.parameter),
-                running_after=_running(after, held.parameter),
+                running_before=show(held.parameter, held.running_before),
+                running_during=show(held.parameter, _running(during, held.parameter)),
+                running_after=show(held.parameter, _running(after, held.parameter)),
                 is_managed=held.is_managed,
                 is_clash=clash is not None,
                 found=_masked_text(clash.found) if clash is not None else None,

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -108,7 +109,7 @@ def start(
         raise InputError("no instance is meant", next_step="`setpoint instance list` shows them")
     batch = f"b{uuid4().hex[:10]}"
     with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "override") as pool:
-        done = list(pool.map(lambda name: _started(context, name, wish, batch), names))
+        done = [*pool.map(partial(_started, context, wish=wish, batch=batch), names)]
     if is_all_or_none and any(each.fault is not None for each in done):
         return tuple(_taken_back(context, each) for each in done)
     return tuple(done)
@@ -145,12 +146,21 @@ def _taken_back(context: Context, each: Started) -> Started:
 
 def _start(context: Context, name: str, wish: Wish, batch: str) -> Override:
     permit = gate.require(context, Right.BREAK_GLASS, name)
-    revision, configuration = context.head()
-    instance = configuration.instance(name)
     id_ = f"{name}/o{uuid4().hex[:10]}"
     lease = context.store.leases.claim(f"override:{id_}", context.holder(permit.actor), START_LEASE_SECONDS)
     if lease is None:
         raise ConflictError(f"somebody else is starting {id_}", where=name)
+    try:
+        return _start_held(context, permit, id_, wish, batch)
+    finally:
+        # Whatever was begun and not ended is anybody's to end from here on.
+        context.store.leases.release(lease)
+
+
+def _start_held(context: Context, permit: Permit, id_: str, wish: Wish, batch: str) -> Override:
+    revision, configuration = context.head()
+    name = id_.partition("/")[0]
+    instance = configuration.instance(name)
     with held_instance(context, name, instance, permit) as (driver, is_preempted):
         observation, catalog = look(context.engine_of(instance), driver, name, at=context.now())
         made = _plan(context, name, wish.settings, observation, catalog, revision.id if revision else "")
@@ -164,7 +174,6 @@ def _start(context: Context, name: str, wish: Wish, batch: str) -> Override:
         kept = _written(context, fresh, made, permit, wish)
         start = _Start(context, instance, driver, permit, made, is_preempted)
         done = start.carry_out(kept)
-    context.store.leases.release(lease)
     checkpoint_if_due(context)
     return done.value
 

@@ -1,8 +1,8 @@
-"""The port that every controller answers."""
+"""The ports that controllers answer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from setpoint.control.context import Context
@@ -22,4 +22,13 @@ class Controller(Protocol):
 
     def poll(self, context: Context) -> float:
         """Do what is due; answer the seconds after which it wants to be asked again at the latest."""
+        ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A controller that has threads of its own."""
+
+    def stop(self) -> None:
+        """Finish what is in hand; it is not polled any more."""
         ...

@@ -80,7 +80,7 @@ class Health:
             controllers=self.controllers,
             lag_seconds=lag_seconds,
             queue_depth=dict(depth),
-            detail="; ".join(f"{what}: {said}" for what, said in sorted(self.faults.items())),
+            detail=self.faults,
         )
 
     def _note(self, noun: str, name: str, outcome: str) -> None:

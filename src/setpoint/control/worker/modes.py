@@ -28,6 +28,8 @@ from setpoint.policy.verdict import Outcome
 from setpoint.policy.window import is_open
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from setpoint.config.configuration import Instance
     from setpoint.control.change import Planned
     from setpoint.control.context import Context
@@ -123,7 +125,7 @@ def _propose(context: Context, name: str, planned: Planned, *, is_told: bool) ->
 
 def _enforce(context: Context, name: str, instance: Instance, planned: Planned, *, is_told: bool) -> None:
     """Put an instance right, or say once why that may not be."""
-    why = _why_not(context, name, instance, planned)
+    why = next(_obstacles(context, name, instance, planned), "")
     if not why:
         try:
             change.apply(context, planned.plan, may_restart=_may_restart(context, name, instance))
@@ -139,25 +141,24 @@ def _enforce(context: Context, name: str, instance: Instance, planned: Planned, 
         context.store.audit.append(permit.actor, "enforce.refused", name, row, context.now())
 
 
-def _why_not(context: Context, name: str, instance: Instance, planned: Planned) -> str:
-    """Say why a plan may not be applied by a worker, without asking the gate; empty when it may."""
+def _obstacles(context: Context, name: str, instance: Instance, planned: Planned) -> Iterator[str]:
+    """Say why a plan may not be applied by a worker, without asking the gate."""
     principal = gate.authenticate(context, Right.OBSERVE, name)
     if not principal.may(Right.APPLY, name, instance):
-        return f"{principal.name}, as whom the worker acts, may not {Right.APPLY.value} here"
+        yield f"{principal.name}, as whom the worker acts, may not {Right.APPLY.value} here"
     if planned.verdict.outcome is Outcome.REFUSE:
-        return "policy refuses it: " + "; ".join(str(reason) for reason in planned.verdict.refusals)
+        yield "policy refuses it: " + "; ".join(str(reason) for reason in planned.verdict.refusals)
     if planned.verdict.outcome is Outcome.ASK and not _is_approved(context, planned):
-        return "it needs approvals"
+        yield "it needs approvals"
     if planned.plan.over_budget:
-        return planned.plan.over_budget
+        yield planned.plan.over_budget
     waived = parameters_waived(context, name, instance)
     accepted = [parameter for parameter in _moved(planned) if parameter.lower() in waived]
     if accepted:
-        return f"it would move {', '.join(accepted)} too, whose deviation a waiver accepts"
+        yield f"it would move {', '.join(accepted)} too, whose deviation a waiver accepts"
     is_restart_only = all(step.kind is StepKind.RESTART for step in planned.plan.steps)
     if is_restart_only and not _may_restart(context, name, instance):
-        return "it waits for a restart, and no window for one is open, or no restart command is known"
-    return ""
+        yield "it waits for a restart, and no window for one is open, or no restart command is known"
 
 
 def _may_restart(context: Context, name: str, instance: Instance) -> bool:

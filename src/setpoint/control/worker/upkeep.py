@@ -10,10 +10,12 @@ from setpoint.control.notary import checkpoint_if_due
 from setpoint.control.worker.health import is_silent
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from setpoint.control.context import Context
 
-KEPT_SNAPSHOTS = 1500
-"""Observations kept of each instance: a day of them, one a minute."""
+KEPT_SNAPSHOTS = 240
+"""Observations kept of each instance: four hours of them, one a minute."""
 
 FORGOTTEN_AFTER = timedelta(hours=1)
 """When a worker that fell silent is taken out of the list."""
@@ -21,6 +23,7 @@ FORGOTTEN_AFTER = timedelta(hours=1)
 _LEASE = "upkeep"
 _LEASE_SECONDS = 60.0
 _EVERY_SECONDS = 30.0
+_PRUNED_EVERY = timedelta(minutes=10)
 _SILENT = "worker.silent"
 
 
@@ -32,6 +35,7 @@ class Upkeep:
     def __init__(self, holder: str, *, kept_snapshots: int = KEPT_SNAPSHOTS) -> None:
         self._holder = holder
         self._kept_snapshots = kept_snapshots
+        self._pruned_at: datetime | None = None
 
     def poll(self, context: Context) -> float:
         """Do it all, unless another worker is doing so."""
@@ -65,4 +69,7 @@ class Upkeep:
         gone = [name for name in context.store.sights.all() if name not in known]
         if gone:
             context.store.sights.forget(gone)
-        context.store.snapshots.prune(self._kept_snapshots)
+        now = context.now()
+        if self._pruned_at is None or now - self._pruned_at >= _PRUNED_EVERY:
+            context.store.snapshots.prune(self._kept_snapshots)
+            self._pruned_at = now

@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from setpoint.control.worker.controller import Controller
+from setpoint.control.worker.controller import Controller, Stoppable
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Worker:
         for thread in self._threads:
             thread.join()
         self._dispatch.stop()
+        for controller in self._controllers:
+            if isinstance(controller, Stoppable):
+                controller.stop()
         try:
             self._context.store.workers.forget(self._health.id)
         except SetpointError as fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from setpoint.config.override import LinkKind, LinkState, OverrideState
+from setpoint.config.override import EndReason, LinkKind, LinkState, OverrideState
 from setpoint.faces.cli.page import Span, Table
 from setpoint.faces.cli.wording import counted, moment_text
 
@@ -168,6 +168,8 @@ def ended_text(override: Override) -> str:
     if override.ended_at is None:
         return ""
     why = override.ending_why.value if override.ending_why is not None else "not known why"
+    if override.ending_why is EndReason.BY_HAND and override.ending_by:
+        why += f" of {override.ending_by}"
     by = override.ended_by.value if override.ended_by is not None else "no link that is known"
     late = override.late_seconds or 0.0
     words = (

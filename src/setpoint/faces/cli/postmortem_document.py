@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ def postmortem_text(found: PostMortem, form: str) -> str:
     if form == "json":
         import msgspec
 
-        return msgspec.json.format(msgspec.json.encode(postmortem_document(found)), indent=2).decode() + "\n"
+        # ASCII: no character of a text steers the terminal that the file is shown on.
+        return json.dumps(msgspec.to_builtins(postmortem_document(found)), indent=2) + "\n"
     if form == "html":
         from setpoint.faces.cli.postmortem_page import postmortem_html
 

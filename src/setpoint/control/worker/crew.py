@@ -1,0 +1,55 @@
+"""The crew: every controller there is, put together around one dispatch for one worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from setpoint.control.notices import NoticeController
+from setpoint.control.worker.health import Health, Heartbeat
+from setpoint.control.worker.modes import act
+from setpoint.control.worker.reconciler import Reconciler
+from setpoint.control.worker.sweep import ACT, INTERVAL_SECONDS, OBSERVE, Sweep
+from setpoint.control.worker.upkeep import Upkeep
+from setpoint.control.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from setpoint.control.context import Context
+    from setpoint.control.worker.controller import Controller
+    from setpoint.control.worker.dispatch import Dispatch
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A worker with those of its parts that others ask something of."""
+
+    worker: Worker
+    sweep: Sweep
+    health: Health
+
+
+def make_crew(
+    context: Context,
+    dispatch: Dispatch,
+    *,
+    interval_seconds: float = INTERVAL_SECONDS,
+    metrics_file: Path | None = None,
+) -> Crew:
+    """Put a worker together; nothing is begun.
+
+    Every instance is observed once in `interval_seconds`. `metrics_file` is written anew at each heartbeat,
+    in the text format that Prometheus and its kin collect.
+    """
+    health = Health(context.now())
+    sweep = Sweep(dispatch, interval_seconds=interval_seconds)
+    controllers: tuple[Controller, ...] = (
+        Reconciler(),
+        NoticeController(),
+        sweep,
+        Upkeep(health.id),
+        Heartbeat(health, dispatch, sweep.lag_seconds, metrics_file),
+    )
+    works = {OBSERVE: sweep.observe, ACT: act}
+    return Crew(Worker(context, controllers, dispatch, health, works), sweep, health)
