@@ -21,9 +21,12 @@ from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance, TemplateUse
 from setpoint.control.context import Context
+from setpoint.control.overrides.starting import Wish
 from setpoint.engines.port import Driver
 from setpoint.errors import NotPermittedError
 from setpoint.faces.governance import Governance
+from setpoint.faces.notices import Notices
+from setpoint.faces.overrides import Overrides
 from setpoint.faces.people import People
 from setpoint.policy.approval import Change
 from setpoint.policy.person import Grant, Person, Role
@@ -61,6 +64,7 @@ class Prize:
         town.olaf.apply(town.wish(sort_memory="8MB"))
         self.change = town.propose(town.wish(durable="off"))
         self.made = town.olaf.find_plan(self.change.digest)
+        self.channel = town.founder.notices.add("ops", "log", **WHY)
 
 
 Attempt = Callable[[Any, Prize], object]
@@ -105,6 +109,8 @@ SETPOINT_READS: dict[str, Attempt] = {
     "audit_lines": lambda s, _p: list(s.audit_lines()),
     "now": lambda s, _p: s.now(),
     "governance": lambda s, _p: s.governance,
+    "overrides": lambda s, _p: s.overrides,
+    "notices": lambda s, _p: s.notices,
     "actor": lambda s, _p: s.actor,
     "where": lambda s, _p: s.where,
     "create": lambda _s, _p: None,  # makes or opens a store and changes nothing in one that is there
@@ -163,10 +169,35 @@ PEOPLE_READS: dict[str, Attempt] = {
     "delegations": lambda o, _p: o.delegations(),
     "keys": lambda o, _p: o.keys(),
 }
+NOTICES: dict[str, Attempt] = {
+    "add": lambda n, _p: n.add("mine", "log", **WHY),
+    "remove": lambda n, p: n.remove(p.channel.id, **WHY),
+    "test": lambda n, p: n.test(p.channel.id),
+}
+NOTICES_READS: dict[str, Attempt] = {
+    "all": lambda n, _p: n.all(),
+    "standing": lambda n, p: n.standing(p.channel.id),
+}
+WISH = Wish(settings={"sort_memory": "9MB"}, seconds=300, because="to see whether it works")
+OVERRIDES: dict[str, Attempt] = {
+    "start": lambda o, _p: o.start(SHOP, WISH),
+    "propose": lambda o, _p: o.propose(SHOP, WISH),
+    "extend": lambda o, p: o.extend(p.override.id, seconds=60, because="more time"),
+    "end": lambda o, p: o.end(p.override.id, because="enough"),
+    "review": lambda o, p: o.review(p.over.id, conclusion="it helped", keep=["sort_memory"]),
+}
+OVERRIDES_READS: dict[str, Attempt] = {
+    "get": lambda o, p: o.get(p.override.id),
+    "all": lambda o, _p: o.all(),
+    "late_reviews": lambda o, _p: o.late_reviews(),
+    "look_back": lambda o, p: o.look_back(p.over.id),
+}
 OWNERS = {
     Setpoint: (SETPOINT, SETPOINT_READS, lambda front: front),
     Governance: (GOVERNANCE, GOVERNANCE_READS, lambda front: front.governance),
     People: (PEOPLE, PEOPLE_READS, lambda front: front.governance.people),
+    Overrides: (OVERRIDES, OVERRIDES_READS, lambda front: front.overrides),
+    Notices: (NOTICES, NOTICES_READS, lambda front: front.notices),
 }
 FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance"}
 """What leaves something behind and is looking all the same."""

@@ -9,6 +9,7 @@ from tests.faces.test_program import LEAVES
 
 WHY = ("--because", "b")
 WHY_ONLY = [*WHY]
+WISH = ("sort_memory=8MB", "--for", "5m", *WHY)
 WAIVER = ("--owner", "lin", "--scope", "all")
 CASES: dict[str, list[tuple[list[str], str]]] = {
     "init": [(["--store", "mysql://host/db"], "store"), (["x"], "x")],
@@ -42,6 +43,21 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
     "instance group add": [(["g", "--engine", "bogus"], "bogus"), (["g/", "--engine", "simulated"], "g/")],
     "instance group list": [(["x"], "x")],
     "instance group remove": [(["none", *WHY], "none")],
+    "notify add": [
+        (["a b", "log", *WHY], "a b"),
+        (["ops", "pigeon", *WHY], "pigeon"),
+        (["ops", "log"], "--because"),
+        (["ops", "log", *WHY, "--events", "bogus"], "bogus"),
+        (["ops", "log", *WHY, "--events", ","], "no event"),
+        (["ops", "log", *WHY, "--on", "bogus"], "bogus"),
+        (["ops", "webhook", "https://h/", *WHY], "--secret"),
+        (["ops", "webhook", "https://h/", "--secret", "hunter2", *WHY], "reference"),
+        (["ops", "webhook", "http://h/", "--secret", "env:X", *WHY], "https"),
+        (["ops", "file", "relative", *WHY], "relative"),
+    ],
+    "notify list": [(["x"], "x")],
+    "notify remove": [(["none", *WHY_ONLY], "none"), (["none"], "--because")],
+    "notify test": [(["none"], "none")],
     "observe": [([], "no instance"), (["nobody"], "nobody"), (["web", "--all"], "--all")],
     "settings": [
         ([], "no instance"),
@@ -104,6 +120,37 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["web", "--undo", "--partial"], "--undo"),
     ],
     "verify": [(["nobody"], "nobody")],
+    "override start": [
+        (["nobody", *WISH], "nobody"),
+        (["web", "--for", "5m", *WHY], "PARAMETER=VALUE"),
+        (["web", "sort_memory", "--for", "5m", *WHY], "'sort_memory'"),
+        (["web", "sort_memory=8MB", *WHY], "--for"),
+        (["web", "sort_memory=8MB", "--for", "soon", *WHY], "soon"),
+        (["web", "sort_memory=8MB", "--for", "0s", *WHY], "0 s"),
+        (["web", "sort_memory=8MB", "--for", "5m"], "--because"),
+        (["web", "sort_memory=lots", "--for", "5m", *WHY], "sort_memory"),
+        (["web", "sort_memry=8MB", "--for", "5m", *WHY], "sort_memry"),
+        (["web", *WISH, "--guard", "lock_waiters <"], "--guard"),
+        (["web", *WISH, "--guard", "bogus < 5"], "bogus"),
+        (["environment=moon", *WISH], "environment=moon"),
+        (["colour=red", *WISH], "colour"),
+    ],
+    "override propose": [(["nobody", *WISH], "nobody"), (["web", "sort_memory=8MB", *WHY], "--for")],
+    "override extend": [
+        (["o0000", "--for", "5m", *WHY], "o0000"),
+        (["o0000", "--for", "soon", *WHY], "soon"),
+        (["o0000", "--for", "5m"], "--because"),
+    ],
+    "override end": [(["o0000"], "o0000")],
+    "override list": [(["x"], "x"), (["--instance", "nobody"], "nobody")],
+    "override show": [(["o0000"], "o0000")],
+    "override review": [(["o0000", "--conclusion", "c"], "o0000"), (["o0000"], "--conclusion")],
+    "override report": [
+        (["o0000"], "o0000"),
+        (["o0000", "--format", "pdf"], "pdf"),
+        (["o0000", "--out", "/no/such/folder/report"], "/no/such/folder/report"),
+        (["o0000", "--json", "--format", "html"], "--format html"),
+    ],
     "waiver add": [
         ([*WAIVER, *WHY, "--until", "3d"], "neither a parameter nor a rule"),
         ([*WAIVER, *WHY, "--until", "3d", "--parameter", "sort_memry"], "sort_memry"),

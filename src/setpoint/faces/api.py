@@ -26,6 +26,7 @@ from setpoint.faces import wiring
 from setpoint.faces.front import Front, witnessed
 from setpoint.faces.governance import Governance
 from setpoint.faces.notices import Notices
+from setpoint.faces.workers import Workers
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class Setpoint(Front):
     def governance(self) -> Governance:
         """People, policies, changes, waivers and compliance."""
         return Governance(self._context)
+
+    @property
+    def workers(self) -> Workers:
+        """Who keeps at it, and when each instance was last seen."""
+        return Workers(self._context)
 
     @property
     def notices(self) -> Notices:

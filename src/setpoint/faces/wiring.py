@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from setpoint.integrations.keys import configuration_folder, read_private, repla
 from setpoint.integrations.secrets import read_secret
 
 if TYPE_CHECKING:
+    from setpoint.control.worker.dispatch import Dispatch
     from setpoint.store import Store
 
 STORE_VARIABLE = "SETPOINT_STORE"
@@ -75,6 +77,29 @@ def create_store(where: str) -> Store:
         store.close()
         raise
     return store
+
+
+def is_server(where: str) -> bool:
+    """Tell whether a store lives in a server's database, which several hosts can reach."""
+    return (where or default_store()).partition("://")[0].partition("+")[0] in ("postgres", "postgresql")
+
+
+def make_dispatch(where: str, threads: int, *, is_alone: bool = False) -> Dispatch:
+    """Make what hands out a worker's tasks: through the store's database where that is a server's.
+
+    `is_alone` keeps the tasks in this process. Raises `InputError` where the package is not installed that
+    shares them.
+    """
+    from setpoint.control.worker.inprocess import InProcessDispatch
+
+    if is_alone or not is_server(where):
+        return InProcessDispatch(threads)
+    if find_spec("procrastinate") is None:
+        next_step = "pip install 'setpoint[cluster]', or run one with --alone"
+        raise InputError("workers that share a server's store need procrastinate", next_step=next_step)
+    from setpoint.integrations.procrastination import ProcrastinateDispatch
+
+    return ProcrastinateDispatch(where or default_store(), threads)
 
 
 def local_account() -> str:

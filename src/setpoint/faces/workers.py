@@ -52,3 +52,7 @@ class Workers(Front):
         return make_crew(
             self._context, dispatch, interval_seconds=interval_seconds, metrics_file=metrics_file
         )
+
+    def look_at_all(self, crew: Crew) -> int:
+        """Have a worker look at every instance at once, due or not; answer how many it was handed."""
+        return crew.sweep.look_at_all(self._context)

@@ -159,6 +159,8 @@ class RolloutTarget(
     """The change that was proposed for it, where it needs approvals."""
     held_at: datetime | None = None
     """Since when it is held without a break."""
+    begun_at: datetime | None = None
+    """When it began to be applied last."""
     applied_at: datetime | None = None
     restart_debt: tuple[str, ...] = ()
     """Parameters that were set and wait for a restart."""

@@ -170,6 +170,35 @@ def test_two_workers_serve_a_channel_one_at_a_time(scene):
         scene.poll(second)
 
 
+def test_what_another_worker_told_just_before_the_claim_is_not_told_again(scene, monkeypatch):
+    ops = scene.add()
+    seqs = [scene.row(), scene.row()]
+    first, second = scene.controller(), scene.controller()
+    claim = scene.store.leases.claim
+
+    def claim_late(*given):
+        monkeypatch.setattr(scene.store.leases, "claim", claim)
+        scene.poll(second)
+        return claim(*given)
+
+    monkeypatch.setattr(scene.store.leases, "claim", claim_late)
+    scene.poll(first)
+    assert ops.seqs == seqs
+
+
+def test_a_worker_that_is_asked_to_end_tells_the_notice_in_hand_and_leaves_the_rest(scene):
+    ops = scene.add()
+    seqs = [scene.row() for _ in range(3)]
+    first = scene.controller()
+    ops.refuses = lambda notice: first._is_ending.set() if notice.seq == seqs[1] else False
+    scene.poll(first)
+    first.close()
+    assert ops.seqs == seqs[:2]
+    ops.refuses = lambda _: False
+    scene.poll(scene.controller())
+    assert ops.seqs == seqs
+
+
 def test_a_scope_leaves_out_instances_and_nothing_that_is_of_none(scene):
     instances = {
         "prod": Instance(engine="simulated", target="memory:p", environment="production"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from tests.control.conftest import NAME, PART
 from tests.control.town import START, Clock, found
 
@@ -382,3 +383,27 @@ def test_memory_that_could_be_exceeded_takes_a_named_person(emergency, monkeypat
         emergency.start()
     override = emergency.start(replace(wish(), accept_risk="we know"))
     assert override.state is OverrideState.ACTIVE
+
+
+def test_an_instance_stays_within_reach_while_it_is_overridden(emergency, server):
+    override = emergency.start()
+    known = emergency.setpoint.configuration().instance(NAME)
+    with pytest.raises(ConflictError, match=override.id):
+        emergency.setpoint.remove_instance(NAME, reason="gone")
+    with pytest.raises(ConflictError, match=override.id):
+        moved = structs.replace(known, target="memory:elsewhere")
+        emergency.setpoint.change_instance(NAME, moved, reason="moved")
+    emergency.setpoint.change_instance(NAME, structs.replace(known, labels={"tier": "1"}), reason="label")
+    emergency.reconcile(seconds=HALF_HOUR)
+    emergency.setpoint.remove_instance(NAME, reason="gone")
+
+
+def test_undo_leaves_an_override_alone_and_does_not_take_it_for_an_apply(emergency, server):
+    emergency.setpoint.change_settings(PART, {"sort_memory": "8192", "page_cost": "3.0"}, reason="ours")
+    emergency.setpoint.apply(emergency.setpoint.plan(NAME).plan)
+    override = emergency.start()
+    with pytest.raises(ConflictError, match=override.id):
+        emergency.setpoint.undo(NAME)
+    emergency.reconcile(seconds=HALF_HOUR)
+    emergency.setpoint.undo(NAME)
+    assert server.persisted == {}

@@ -34,9 +34,15 @@ _ALIVE = timedelta(seconds=30)
 _GUARDIAN_SECONDS = 5.0
 
 
+def spool_folder(context: Context) -> Path | None:
+    """Answer the folder of the spool of this host's workers, None where no folder is kept."""
+    return context.state / "spool" if context.state is not None else None
+
+
 def spool_of(context: Context) -> Spool | None:
-    """Answer the spool of this host's workers, None where no folder is kept."""
-    return Spool(context.state / "spool") if context.state is not None else None
+    """Answer that spool, None where no folder is kept."""
+    folder = spool_folder(context)
+    return Spool(folder) if folder is not None else None
 
 
 def guardian_folder(context: Context) -> Path | None:
@@ -87,7 +93,7 @@ def disarm(context: Context, driver: Driver, order: Order) -> tuple[Link, ...]:
 
 def outcome_of(context: Context, override_id: str) -> Outcome | None:
     """Answer what the spool or the guard process did to an override while nobody could be told."""
-    for folder in filter(None, (_spool_folder(context), guardian_folder(context))):
+    for folder in filter(None, (spool_folder(context), guardian_folder(context))):
         found = Spool(folder).outcomes().get(override_id)
         if found is not None:
             return found
@@ -96,13 +102,9 @@ def outcome_of(context: Context, override_id: str) -> Outcome | None:
 
 def forget(context: Context, override_id: str) -> None:
     """Let what was told of an override go, now that the store knows it."""
-    for folder in filter(None, (_spool_folder(context), guardian_folder(context))):
+    for folder in filter(None, (spool_folder(context), guardian_folder(context))):
         with suppress(SetpointError):
             Spool(folder).forget(override_id)
-
-
-def _spool_folder(context: Context) -> Path | None:
-    return context.state / "spool" if context.state is not None else None
 
 
 def _links(context: Context, found: dict[LinkKind, Armed]) -> tuple[Link, ...]:

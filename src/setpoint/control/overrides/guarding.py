@@ -71,11 +71,11 @@ class Guard:
             )
             self._woken.wait(max(0.0, min(wait, _POLL_SECONDS)))
             self._woken.clear()
-            if self._has_work():
+            if not self._reverting.is_idle:
                 idle_since = elapsed_seconds()
 
     def _has_work(self) -> bool:
-        return not self._reverting.is_idle or bool(Spool(self.folder).orders())
+        return bool(self._spool.orders()) or not self._reverting.is_idle
 
     def _listen(self) -> socket.socket:
         (self.folder / SOCKET).unlink(missing_ok=True)

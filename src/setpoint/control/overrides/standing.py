@@ -10,12 +10,15 @@ from setpoint.errors import ConflictError, InputError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from setpoint.config.configuration import Configuration
     from setpoint.config.layers import Layer
     from setpoint.config.override import Override
     from setpoint.control.context import Context
     from setpoint.store.registers import Kept
 
 _MIN_PREFIX = 4
+_REACH = ("engine", "target")
+"""What says which server an instance is."""
 
 
 def find(context: Context, text: str) -> Kept[Override]:
@@ -97,6 +100,20 @@ def check_free(context: Context, instance: str, parameters: Iterable[str], *, be
                 f"end it first with `setpoint override end {_own(override.id)}`, or wait until it is over"
             )
             raise ConflictError(message, where=instance, next_step=next_step)
+
+
+def check_edit(context: Context, before: Configuration, after: Configuration) -> None:
+    """Raise `ConflictError` for an edit that would keep an open override's instance out of reach."""
+    for override in overrides(context, is_open_only=True):
+        old, new = before.instances.get(override.instance), after.instances.get(override.instance)
+        if old is None or old is new:
+            continue
+        moved = new is None or any(getattr(old, field) != getattr(new, field) for field in _REACH)
+        if moved:
+            what = "taken out" if new is None else "moved to another server"
+            message = f"{override.instance} cannot be {what} while override {override.id} is open"
+            next_step = f"end it first: `setpoint override end {_own(override.id)}`"
+            raise ConflictError(message, where=f"instance:{override.instance}", next_step=next_step)
 
 
 def _own(id_: str) -> str:

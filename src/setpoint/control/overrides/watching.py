@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from setpoint.config.observation import Observation
     from setpoint.config.override import Link
     from setpoint.control.context import Context
-    from setpoint.control.overrides.spool import Spool
     from setpoint.store.registers import Kept
 
 WATCH_SECONDS = 10.0
@@ -82,11 +81,6 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
         known = kept.get(id_)
         if known is None or (known.deadline, known.target) != (order.deadline, order.target):
             spool.put(order)
-
-
-def revert_from(context: Context, spool: Spool) -> float:
-    """End what is due by the spool; answer the seconds until something is."""
-    return spool.revert_due(context.moment(), read_secret=context.read_secret, holder=context.holder("spool"))
 
 
 def _guards(

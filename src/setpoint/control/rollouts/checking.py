@@ -11,7 +11,7 @@ from setpoint.control.electorate import electorate_of
 from setpoint.control.identity import is_governed
 from setpoint.control.overrides import standing
 from setpoint.control.past import find_made
-from setpoint.errors import ConflictError, NotFoundError, RefusedError, SetpointError, UnavailableError
+from setpoint.errors import ConflictError, RefusedError, SetpointError, UnavailableError
 from setpoint.policy.approval import stand
 from setpoint.policy.person import Right
 from setpoint.policy.verdict import Outcome
@@ -35,8 +35,6 @@ class Finding(Enum):
     HOLD = "hold"
     """Not now."""
     NEVER = "never"
-    LEFT = "left"
-    """Something cut short stands open and has to be taken back first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +57,49 @@ def check(context: Context, rollout: Rollout, target: RolloutTarget) -> Checked:
         return _checked(context, rollout, target, planned)
     except UnavailableError as fault:
         return Checked(Finding.HOLD, fault.what)
-    except NotFoundError as fault:
-        return Checked(Finding.NEVER, fault.what)
     except SetpointError as fault:
         return Checked(Finding.NEVER, fault.what)
 
 
 def _checked(context: Context, rollout: Rollout, target: RolloutTarget, planned: Planned) -> Checked:
-    if planned.unfinished is not None:
-        if planned.is_at_work:
-            return Checked(Finding.HOLD, "another apply is at work on it")
-        return Checked(Finding.LEFT, "an apply to it was cut short")
-    fresh = planned.plan
-    wished = {name.lower() for name in rollout.settings}
-    blocked = [each for each in fresh.blocked if not wished or each.parameter.lower() in wished]
-    if blocked:
-        return Checked(Finding.NEVER, "; ".join(f"{each.parameter}: {each.why}" for each in blocked))
-    if fresh.is_empty:
-        return Checked(Finding.DONE, "it is so already")
-    others = sorted({s.parameter for s in fresh.steps if s.parameter and s.parameter.lower() not in wished})
-    if wished and others:
-        return Checked(Finding.HOLD, f"it has other differences pending: {', '.join(others)}")
-    if fresh.over_budget:
-        return Checked(Finding.NEVER, fresh.over_budget)
-    held = _held_by_overrides(context, target, fresh)
-    if held:
-        return Checked(Finding.HOLD, held)
-    now_known = _on_site(rollout.rules, target, planned.observation.metrics)
-    if now_known.finding is not Finding.READY:
-        return now_known
+    made = planned.plan
+    stopped = next(_obstacles(context, rollout, target, planned), None)
+    if stopped is not None:
+        return stopped
+    unknown = tuple(_unknown(target, planned.observation.metrics))
+    if unknown and rollout.rules.unknown != "go on":
+        finding = Finding.HOLD if rollout.rules.unknown == "hold" else Finding.NEVER
+        return Checked(finding, f"not known: {', '.join(unknown)}", unknown=unknown)
     if target.change:
-        return _approved(context, target, fresh, now_known.unknown)
-    return _let_through(context, planned, now_known.unknown)
+        return _approved(context, target, made, unknown)
+    return _let_through(context, planned, unknown)
+
+
+def _obstacles(
+    context: Context, rollout: Rollout, target: RolloutTarget, planned: Planned
+) -> Iterator[Checked]:
+    """Answer what is in the way, the gravest first."""
+    made = planned.plan
+    if planned.unfinished is not None:
+        state = "is at work on it" if planned.is_at_work else "was cut short: `setpoint apply --undo` ends it"
+        yield Checked(Finding.HOLD, f"another apply {state}")
+    wished = {name.lower() for name in rollout.settings}
+    blocked = [each for each in made.blocked if not wished or each.parameter.lower() in wished]
+    if blocked:
+        yield Checked(Finding.NEVER, "; ".join(f"{each.parameter}: {each.why}" for each in blocked))
+    if made.is_empty:
+        yield Checked(Finding.DONE, "it is so already")
+    moved = {step.parameter for step in made.steps if step.parameter}
+    others = sorted(name for name in moved if name.lower() not in wished)
+    if wished and others:
+        yield Checked(Finding.HOLD, f"it has other differences pending: {', '.join(others)}")
+    if made.over_budget:
+        yield Checked(Finding.NEVER, made.over_budget)
+    try:
+        standing.check_free(context, target.instance, moved)
+    except ConflictError as fault:
+        yield Checked(Finding.HOLD, fault.what)
+    yield from (Checked(Finding.HOLD, why) for why in _on_site(rollout.rules, planned.observation.metrics))
 
 
 def _who_may_not(context: Context, rollout: Rollout, target: RolloutTarget) -> str:
@@ -105,35 +114,16 @@ def _who_may_not(context: Context, rollout: Rollout, target: RolloutTarget) -> s
     return "" if is_trusted else f"{rollout.by}, who started the rollout, may not apply to it any more"
 
 
-def _held_by_overrides(context: Context, target: RolloutTarget, made: Plan) -> str:
-    try:
-        standing.check_free(
-            context, target.instance, {step.parameter for step in made.steps if step.parameter}
-        )
-    except ConflictError as fault:
-        return fault.what
-    return ""
-
-
-def _on_site(rules: RolloutRules, target: RolloutTarget, metrics: Mapping[str, float]) -> Checked:
-    """Judge lag, backups and free disk, as far as they are known; the rules say what follows where not."""
+def _on_site(rules: RolloutRules, metrics: Mapping[str, float]) -> Iterator[str]:
+    """Judge lag, backups and free disk, as far as they are known."""
     lag = metrics.get("repl.lag_s")
     if lag is not None and lag > rules.max_lag_seconds:
-        return Checked(
-            Finding.HOLD, f"replication is {lag:g} s behind, {rules.max_lag_seconds:g} s are borne"
-        )
+        yield f"replication is {lag:g} s behind, {rules.max_lag_seconds:g} s are borne"
     if metrics.get("backup.running", 0.0) > 0:
-        return Checked(Finding.HOLD, "a backup is running")
+        yield "a backup is running"
     free = metrics.get("disk.free_bytes")
     if free is not None and free < rules.min_free_bytes:
-        return Checked(Finding.HOLD, f"{free / 1024**2:.0f} MB are free on its data disk")
-    unknown = tuple(_unknown(target, metrics))
-    what = f"not known: {', '.join(unknown)}"
-    if unknown and rules.unknown == "hold":
-        return Checked(Finding.HOLD, what, unknown=unknown)
-    if unknown and rules.unknown == "take back":
-        return Checked(Finding.NEVER, what, unknown=unknown)
-    return Checked(Finding.READY, unknown=unknown)
+        yield f"{free / 1024**2:.0f} MB are free on its data disk"
 
 
 def _unknown(target: RolloutTarget, metrics: Mapping[str, float]) -> Iterator[str]:

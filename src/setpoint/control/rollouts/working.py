@@ -58,8 +58,6 @@ def _check(context: Context, rollout: Rollout, kept: Kept[RolloutTarget], actor:
         put_target(context, kept, TargetState.KEPT, actor=actor, why=found.why, held_at=None)
     elif found.finding is Finding.NEVER:
         put_target(context, kept, TargetState.SKIPPED, actor=actor, why=found.why)
-    elif found.finding is Finding.LEFT:
-        _take_up(context, rollout, kept, actor, found.why)
     else:
         hold(context, kept, found.why, actor=actor)
 
@@ -87,7 +85,14 @@ def _apply(
         if context.store.rollouts.get(rollout.id).value.state is not RolloutState.RUNNING:
             return
         kept = put_target(
-            context, kept, TargetState.APPLYING, actor=actor, why=note, plan=made.hash, held_at=None
+            context,
+            kept,
+            TargetState.APPLYING,
+            actor=actor,
+            why=note,
+            plan=made.hash,
+            held_at=None,
+            begun_at=context.now(),
         )
     why = ""
     try:
@@ -135,9 +140,9 @@ def _find_out(
 ) -> None:
     """Read in the journal what became of an apply, and note it."""
     target = kept.value
-    undone = _newest(context, target)
+    newest = _newest(context, target)
     record = _own_record(context, target)
-    if undone is not None and is_undo(undone) and undone.outcome == "undone":
+    if newest is not None and is_undo(newest) and newest.outcome == "undone":
         put_target(context, kept, TargetState.TAKEN_BACK, actor=actor, why=why, is_harmful=True)
     elif record is None:
         _not_begun(context, rollout, kept, why, actor)
@@ -161,6 +166,9 @@ def _find_out(
             why="it is at work",
             next_at=context.now() + _SOON,
         )
+    elif newest is not None and newest.id != record.id and not is_undo(newest):
+        what = "it was cut short, and somebody else applied to it since"
+        put_target(context, kept, TargetState.FAILED, actor=actor, why=what, is_harmful=True)
     else:
         _take_up(context, rollout, kept, actor, why or record.message)
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.control.notices import NoticeController
+from setpoint.control.overrides import chain
 from setpoint.control.worker.health import Health, Heartbeat
 from setpoint.control.worker.modes import act
 from setpoint.control.worker.reconciler import Reconciler
+from setpoint.control.worker.spooling import Spooler
 from setpoint.control.worker.sweep import ACT, INTERVAL_SECONDS, OBSERVE, Sweep
 from setpoint.control.worker.upkeep import Upkeep
 from setpoint.control.worker.worker import Worker
@@ -44,8 +46,11 @@ def make_crew(
     """
     health = Health(context.now())
     sweep = Sweep(dispatch, interval_seconds=interval_seconds)
+    folder = chain.spool_folder(context)
+    spoolers = (Spooler(folder),) if folder is not None else ()
     controllers: tuple[Controller, ...] = (
         Reconciler(),
+        *spoolers,
         NoticeController(),
         sweep,
         Upkeep(health.id),

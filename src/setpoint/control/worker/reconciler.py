@@ -6,7 +6,7 @@ What it knows it reads from the rows, again and again; that it was away for a wh
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ import msgspec
 
 from setpoint.config.override import EndReason, Override, OverrideState
 from setpoint.control.clock import is_over, seconds_left
-from setpoint.control.overrides import chain, ending, standing, watching
+from setpoint.control.overrides import ending, standing, watching
 from setpoint.errors import ConflictError, HeldError, NotFoundError, SetpointError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _PAUSES = (0.2, 5.0)
 
 _AT_ONCE = 8
 _RESYNC_SECONDS = 30.0
+_STORE_SECONDS = 0.5
+_LOG = logging.getLogger("setpoint.worker")
 
 
 @dataclass
@@ -57,7 +59,6 @@ class Reconciler:
     _ending: dict[str, Future[None]] = field(default_factory=dict[str, "Future[None]"], init=False)
     _watching: dict[str, Future[float]] = field(default_factory=dict[str, "Future[float]"], init=False)
     _watch_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
-    _woken: threading.Event = field(default_factory=threading.Event, init=False)
     _enders: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, "ending"), init=False
     )
@@ -66,25 +67,20 @@ class Reconciler:
     )
 
     def poll(self, context: Context) -> float:
-        """End what is due and begin to; answer the seconds until something is, or is to be looked for.
+        """Begin to end what is due; answer the seconds until something is, or is to be looked for.
 
-        Without the store what the spool holds is ended; then raises `StoreUnavailableError`.
+        A store that is away is asked again soon; meanwhile the spool does without it.
         """
+        self._collect()
         try:
             self._read(context)
-        except StoreUnavailableError:
-            self.poll_spool(context)
-            raise
-        self._collect()
+        except StoreUnavailableError as fault:
+            _LOG.warning("%s", fault)
+            return _STORE_SECONDS
         soonest = POLL_SECONDS
         for kept in list(self._open.values()):
             soonest = min(soonest, self._act(context, kept))
         return max(soonest, 0.0)
-
-    def poll_spool(self, context: Context) -> float:
-        """End what is due by the spool, for as long as the store is away; answer the seconds until then."""
-        spool = chain.spool_of(context)
-        return POLL_SECONDS if spool is None else watching.revert_from(context, spool)
 
     def stop(self) -> None:
         """Finish what is in hand."""

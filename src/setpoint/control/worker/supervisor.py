@@ -28,7 +28,7 @@ _GRACE_SECONDS = 60.0
 
 @dataclass
 class _Place:
-    """One worker's place: its process, since when, and from when on and after what pause the next is started."""
+    """One worker's place: its process since when, and from when on, after what pause, the next may start."""
 
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0

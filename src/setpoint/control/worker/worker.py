@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from setpoint.control.worker.controller import Controller, Stoppable
 from setpoint.errors import SetpointError, UnavailableError
@@ -24,6 +24,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LOG = logging.getLogger("setpoint.worker")
+_Opened = TypeVar("_Opened")
 
 
 class Worker:
@@ -113,12 +114,12 @@ class Worker:
 
 
 def await_store(
-    open_context: Callable[[], Context],
+    open_store: Callable[[], _Opened],
     is_ending: threading.Event,
     *,
     before_store: Callable[[], float] | None = None,
     tell: Callable[[str], None] | None = None,
-) -> Context | None:
+) -> _Opened | None:
     """Open the store, and keep at it for ever while it does not answer; None when told to end first.
 
     `before_store` does what cannot wait for the store, and answers the seconds until it wants to be asked
@@ -128,7 +129,7 @@ def await_store(
     failures = 0
     while not is_ending.is_set():
         try:
-            return open_context()
+            return open_store()
         except UnavailableError as fault:
             failures += 1
             if tell is not None and str(fault) != said:

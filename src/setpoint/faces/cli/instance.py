@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from setpoint.errors import InputError, NotFoundError
-from setpoint.faces.cli.arguments import MODES, STORAGES, Cores, InstanceName, Size, TemplateVersion, assignments
+from setpoint.faces.cli.arguments import (
+    MODES,
+    STORAGES,
+    Cores,
+    InstanceName,
+    Size,
+    TemplateVersion,
+    assignments,
+)
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.instance_group import group
 from setpoint.faces.cli.page import Answer, Span, Table

@@ -297,7 +297,8 @@ def _started(started: Sequence[Started], now: datetime, took_seconds: float) -> 
 
 def _started_blocks(each: Started, now: datetime) -> list[Block]:
     if each.fault is not None:
-        return [(Span(each.instance, "strong"), ": ", Span(f"not started: {each.fault}", "bad"))]
+        hint = f" ({each.fault.next_step})" if each.fault.next_step else ""
+        return [(Span(each.instance, "strong"), ": ", Span(f"not started: {each.fault.what}", "bad"), hint)]
     made = each.override
     if made is None:
         return [(Span(each.instance, "strong"), ": ", Span("not started: another instance refused", "warn"))]

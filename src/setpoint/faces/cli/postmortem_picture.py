@@ -92,7 +92,7 @@ def _marks(found: PostMortem, scale: _Scale, height: int) -> Iterator[str]:
 
 
 def _dot(event: Event, scale: _Scale, y: float) -> str:
-    told = f"{moment_text(event.at)} {event.actor}: {event.action} {event_text(event.detail)[:_MOST_TITLE]}"
+    told = f"{moment_text(event.at)} {event.actor}: {event.action} {event_text(event)[:_MOST_TITLE]}"
     colour = _COLOURS.get(event.kind, _INK)
     return (
         f'<circle cx="{scale.x(event.at):.1f}" cy="{y:.1f}" r="4" style="fill: {colour}">'

@@ -21,13 +21,14 @@ from setpoint.faces.cli.page import Span, Table
 from setpoint.faces.cli.wording import counted, moment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from setpoint.control.overrides.measurement import Effect, Figure
     from setpoint.control.overrides.postmortem import Course, Measured, PostMortem
+    from setpoint.control.overrides.timeline import Event
     from setpoint.faces.cli.page import Block, Piece
 
-_UNTOLD = frozenset({"override", "account", "authority", "plan", "apply", "digest", "is_undo", "steps"})
+_UNTOLD = frozenset({"account", "authority", "plan", "apply", "digest", "is_undo", "steps"})
 """What an audit row's detail holds for programs."""
 
 _MOST_TOLD = 300
@@ -71,12 +72,13 @@ def story_page(found: PostMortem) -> list[Block]:
     return page
 
 
-def event_text(detail: Mapping[str, Any]) -> str:
+def event_text(event: Event) -> str:
     """Write what an audit row tells beside who did what to what."""
+    untold = _UNTOLD | {"override"} if event.is_own else _UNTOLD
     told = (
         f"{name}: {_value_text(value)}"
-        for name, value in detail.items()
-        if name not in _UNTOLD and value not in ("", None, [], {})
+        for name, value in event.detail.items()
+        if name not in untold and value not in ("", None, [], {})
     )
     text = "; ".join(told)
     return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]} ..."
@@ -184,7 +186,7 @@ def _timeline(found: PostMortem) -> Block:
             event.actor,
             Span(event.action, "strong") if event.is_own else event.action,
             event.subject,
-            event_text(event.detail),
+            event_text(event),
             str(event.seq),
         )
         for event in found.timeline

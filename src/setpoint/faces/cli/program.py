@@ -55,6 +55,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "whoami": "Show who you are and what you may do.",
         "notify": "Tell others what happens, over webhooks, files and the log.",
     },
+    "Keep at it": {
+        "run": "Run workers: observe, end overrides, carry rollouts on.",
+        "worker": "List the workers, and when each instance was last seen.",
+    },
     "Look back": {
         "show": "Show a revision of the configuration.",
         "history": "List the revisions: who changed what, when and why.",
