@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ REAL = 8
 INTERVAL_SECONDS = 60.0
 SHARE_OF_CORE = 0.4
 MANAGED = {"cache_size": "256MB", "sort_memory": "8MB"}
+ACCOUNT = "local:bench@here"
 POLICIES = ("production", "postgresql-safety")
 
 
@@ -91,17 +93,18 @@ def commit(context: Context, configuration: Configuration) -> None:
 
 def govern(context: Context) -> Context:
     """Put people in, and answer the context of a service that may look at everything."""
-    permit = Permit(Principal(name="lin", account="local:bench@here", is_single_user=True), Right.MANAGE_PEOPLE)
+    founder = Principal(name="lin", account=ACCOUNT, is_single_user=True)
+    permit = Permit(founder, Right.MANAGE_PEOPLE)
     make_keys(context.store)
     first = Person(name="lin", grants=(Grant(role=Role.ADMINISTRATOR), Grant(role=Role.OPERATOR)))
     lasts = timedelta(days=30)
-    people.put_first(context, first, account="local:bench@here", lasts=lasts, reason="begins", permit=permit)
-    lin = Permit(Principal(name="lin", account="local:bench@here"), Right.MANAGE_PEOPLE)
+    people.put_first(context, first, account=ACCOUNT, lasts=lasts, reason="begins", permit=permit)
+    lin = Permit(Principal(name="lin", account=ACCOUNT), Right.MANAGE_PEOPLE)
     for number in range(50):
         person = Person(name=f"person-{number}", grants=(Grant(role=Role.VIEWER),))
         people.put_person(context, person, reason="joins", permit=lin)
     token = people.issue_token(context, "lin", lasts=lasts, reason="the worker", permit=lin).text
-    return replace(context, credential=Credential("local:bench@here", token))
+    return replace(context, credential=Credential(ACCOUNT, token))
 
 
 def sweep_once(context: Context, names: list[str]) -> float:
@@ -110,7 +113,11 @@ def sweep_once(context: Context, names: list[str]) -> float:
     start = time.process_time()
     for name in names:
         sweep.observe(context, observation_of(name, is_due=True))
-    return (time.process_time() - start) * 1000 / len(names)
+    spent = (time.process_time() - start) * 1000 / len(names)
+    missed = [f"{name}: {sight.fault}" for name, sight in context.store.sights.all().items() if sight.fault]
+    if missed:
+        sys.exit(f"could not be looked at: {missed[0]}")
+    return spent
 
 
 def measure(figures: Figures, where: str, what: str, addresses: list[str], *, is_profiled: bool) -> None:
@@ -152,9 +159,7 @@ def measure_fleet(
     # It is asked every two seconds, and oftener while something is due soon; a second on average.
     whole = (each * SIMULATED + each_real * REAL) / 1000 + poll * INTERVAL_SECONDS / 1000
     share = whole / INTERVAL_SECONDS * 100
-    figures.add(
-        f"{what}: one core, {SIMULATED} + {REAL} each minute", share, "%", target=SHARE_OF_CORE * 100
-    )
+    figures.add(f"{what}: one core, {SIMULATED} + {REAL} each minute", share, "%", target=SHARE_OF_CORE * 100)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,14 @@ from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance, TemplateUse
 from setpoint.control.context import Context
 from setpoint.control.overrides.starting import Wish
+from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.engines.port import Driver
 from setpoint.errors import NotPermittedError
 from setpoint.faces.governance import Governance
 from setpoint.faces.notices import Notices
 from setpoint.faces.overrides import Overrides
 from setpoint.faces.people import People
+from setpoint.faces.workers import Workers
 from setpoint.policy.approval import Change
 from setpoint.policy.person import Grant, Person, Role
 from setpoint.policy.selector import ALL
@@ -39,6 +41,7 @@ from setpoint.store.registers import Register
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 WHY: dict[str, Any] = {"reason": "to see whether it works"}
+EMERGENCY: dict[str, Any] = {"seconds": 600, "because": "it burns"}
 FREE = Instance(engine="simulated", target="memory:free", environment="lab")
 
 
@@ -64,7 +67,12 @@ class Prize:
         town.olaf.apply(town.wish(sort_memory="8MB"))
         self.change = town.propose(town.wish(durable="off"))
         self.made = town.olaf.find_plan(self.change.digest)
-        self.channel = town.founder.notices.add("ops", "log", **WHY)
+        begun = town.emil.overrides.start(SHOP, Wish(settings={"pool_pages": "32"}, **EMERGENCY))[0].override
+        self.over = town.emil.overrides.end(begun.id, because="enough")
+        self.override = town.emil.overrides.start(SHOP, Wish(settings={"pool_pages": "16"}, **EMERGENCY))[
+            0
+        ].override
+        self.channel = town.ada.notices.add("ops", "log", **WHY)
 
 
 Attempt = Callable[[Any, Prize], object]
@@ -109,6 +117,7 @@ SETPOINT_READS: dict[str, Attempt] = {
     "audit_lines": lambda s, _p: list(s.audit_lines()),
     "now": lambda s, _p: s.now(),
     "governance": lambda s, _p: s.governance,
+    "workers": lambda s, _p: s.workers,
     "overrides": lambda s, _p: s.overrides,
     "notices": lambda s, _p: s.notices,
     "actor": lambda s, _p: s.actor,
@@ -178,13 +187,13 @@ NOTICES_READS: dict[str, Attempt] = {
     "all": lambda n, _p: n.all(),
     "standing": lambda n, p: n.standing(p.channel.id),
 }
-WISH = Wish(settings={"sort_memory": "9MB"}, seconds=300, because="to see whether it works")
+WISH = Wish(settings={"sort_memory": "9MB"}, **EMERGENCY)
 OVERRIDES: dict[str, Attempt] = {
     "start": lambda o, _p: o.start(SHOP, WISH),
     "propose": lambda o, _p: o.propose(SHOP, WISH),
     "extend": lambda o, p: o.extend(p.override.id, seconds=60, because="more time"),
     "end": lambda o, p: o.end(p.override.id, because="enough"),
-    "review": lambda o, p: o.review(p.over.id, conclusion="it helped", keep=["sort_memory"]),
+    "review": lambda o, p: o.review(p.over.id, conclusion="it helped", keep=["pool_pages"]),
 }
 OVERRIDES_READS: dict[str, Attempt] = {
     "get": lambda o, p: o.get(p.override.id),
@@ -192,14 +201,22 @@ OVERRIDES_READS: dict[str, Attempt] = {
     "late_reviews": lambda o, _p: o.late_reviews(),
     "look_back": lambda o, p: o.look_back(p.over.id),
 }
+WORKERS: dict[str, Attempt] = {"crew": lambda w, _p: w.crew(InProcessDispatch(1))}
+WORKERS_READS: dict[str, Attempt] = {
+    "all": lambda w, _p: w.all(),
+    "is_silent": lambda w, _p: [w.is_silent(state) for state in w.all()],
+    "sights": lambda w, _p: w.sights(),
+    "seen_at": lambda w, _p: w.seen_at(SHOP),
+}
 OWNERS = {
     Setpoint: (SETPOINT, SETPOINT_READS, lambda front: front),
     Governance: (GOVERNANCE, GOVERNANCE_READS, lambda front: front.governance),
     People: (PEOPLE, PEOPLE_READS, lambda front: front.governance.people),
     Overrides: (OVERRIDES, OVERRIDES_READS, lambda front: front.overrides),
     Notices: (NOTICES, NOTICES_READS, lambda front: front.notices),
+    Workers: (WORKERS, WORKERS_READS, lambda front: front.workers),
 }
-FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance"}
+FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance", "crew"}
 """What leaves something behind and is looking all the same."""
 
 

@@ -34,6 +34,7 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
     "instance set": [
         (["web", "--target", "x"], "--because"),
         (["nobody", "--target", "x", *WHY], "nobody"),
+        (["web", "--mode", "bogus", *WHY], "bogus"),
         (["web", *WHY], "nothing to change"),
         (["web", "--group", "none", *WHY], "none"),
     ],
@@ -126,7 +127,7 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["web", "sort_memory", "--for", "5m", *WHY], "'sort_memory'"),
         (["web", "sort_memory=8MB", *WHY], "--for"),
         (["web", "sort_memory=8MB", "--for", "soon", *WHY], "soon"),
-        (["web", "sort_memory=8MB", "--for", "0s", *WHY], "0 s"),
+        (["web", "sort_memory=8MB", "--for", "0s", *WHY], "0s"),
         (["web", "sort_memory=8MB", "--for", "5m"], "--because"),
         (["web", "sort_memory=lots", "--for", "5m", *WHY], "sort_memory"),
         (["web", "sort_memry=8MB", "--for", "5m", *WHY], "sort_memry"),
@@ -248,6 +249,15 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
     "token revoke": [(["beef", *WHY], "beef"), (["beef"], "--because")],
     "whoami": [(["x"], "x")],
     "completion": [(["tcsh"], "tcsh")],
+    "run": [
+        (["--workers", "0"], "0"),
+        (["--interval", "soon"], "soon"),
+        (["--once", "--interval", "0s"], "interval"),
+        (["--once", "--for", "x"], "x"),
+        (["--once", "--metrics-file", "FOLDER/none/m.prom"], "none"),
+        (["--bogus"], "--bogus"),
+    ],
+    "worker list": [(["x"], "x"), (["--bogus"], "--bogus")],
 }
 TABLE = [(command, words, named) for command, cases in CASES.items() for words, named in cases]
 

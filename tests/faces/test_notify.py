@@ -38,7 +38,7 @@ def test_a_channel_that_fails_is_shown_with_what_keeps_it(cli, file):
         context.store.audit.append("lin", "override.overdue", "shop", {}, context.now())
         controller = NoticeController(patience_seconds=30)
         controller.poll(context)
-        controller.close()
+        controller.stop()
     shown = cli.good("notify", "list")
     assert "FAILING since" in shown
     assert "1 notice" in shown

@@ -16,9 +16,9 @@ from setpoint.engines.simulated.driver import server_at
 from setpoint.faces.api import Setpoint
 from setpoint.faces.cli.override_page import (
     link_rows,
+    overdue_seconds,
     override_document,
     override_page,
-    overdue_seconds,
     review_span,
     span_text,
     state_span,

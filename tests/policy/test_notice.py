@@ -61,10 +61,16 @@ def test_urgent_is_what_is_urgent_and_is_told():
 
 
 def test_of_a_chain_of_ends_only_what_fails_is_told():
-    assert is_told("override.switch", {"state": "failed"})
+    assert is_told("override.switch", {"links": {"reconciler": "armed", "target switch": "failed"}})
+    assert is_told("override.switch", {"links": {"spool": "armed"}, "lost": {"guard process": "it died"}})
     assert is_told("override.switch", {})
-    assert not is_told("override.switch", {"state": "armed"})
+    assert not is_told("override.switch", {"links": {"reconciler": "armed", "spool": "absent"}})
     assert not is_told("apply.step", {})
+
+
+def test_how_late_is_said_when_it_was_late():
+    assert "late" not in notice("override.ended", late_seconds=0.0).text
+    assert "1.5 s late" in notice("override.ended", late_seconds=1.5).text
 
 
 @given(TEXTS, TEXTS, st.dictionaries(TEXTS, JSON, max_size=8), st.sampled_from(sorted(EVENTS)))

@@ -87,7 +87,7 @@ def test_a_version_is_announced_in_the_audit_log(store) -> None:
     assert (row.actor, row.action, row.subject) == ("root", "person.add", "person:ann")
     body = msgspec.json.encode(Person(name="ann"), order="deterministic")
     named = {"kind": "person", "id": "ann", "version": 1, "digest": content_hash(body)}
-    assert row.detail == {"reason": "because", "record": named}
+    assert row.detail == {"reason": "because", "record": {**named, "nth": 1}}
     store.people.put(
         "bob", Person(name="bob"), version=0, actor="r", action="a", detail={}, at=AT, subject="shop"
     )

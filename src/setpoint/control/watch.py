@@ -22,13 +22,15 @@ def observe(context: Context, name: str) -> tuple[Observation, Catalog]:
 
     A locked parameter that was moved behind our back is noted as an incident.
     """
-    gate.require(context, Right.OBSERVE, name)
-    instance = context.head()[1].instance(name)
-    before = context.store.snapshots.latest(name)
+    with context.store.moment():
+        gate.require(context, Right.OBSERVE, name)
+        instance = context.head()[1].instance(name)
+        before = context.store.snapshots.latest(name)
     with context.connected(name, instance) as driver:
         seen, catalog = session.observe(context.engine_of(instance), driver, name, at=context.now())
     observation = context.store.snapshots.put(seen, catalog.data)
-    note_incidents(context, before, observation, catalog)
+    with context.store.moment():
+        note_incidents(context, before, observation, catalog)
     return observation, catalog
 
 

@@ -3,7 +3,8 @@
 A test class derives from `EngineConformance` and answers `subject()`: an engine, a server it may change, and
 how to meddle with that server behind Setpoint's back. The suite then proves the promises of the port: what is
 set is read back, what is not managed stays untouched, a refused step leaves the old state, a stale plan is
-refused, one applies and the other is told; what is locked and was moved behind our back is an incident.
+refused, one applies and the other is told; what is locked and was moved behind our back is an incident; an
+override's end takes the instance from whoever is at it and touches only what is still ours.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.drift import DriftClass, judge
+from setpoint.engines.conformance_ending import EndingConformance
 from setpoint.engines.conformance_incidents import IncidentConformance
 from setpoint.engines.conformance_stage import (
     Applied,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["EngineConformance", "Subject", "demand"]
 
 
-class EngineConformance(IncidentConformance):
+class EngineConformance(EndingConformance, IncidentConformance):
     """The suite. Each test puts back what it changed."""
 
     def test_an_observation_reads_every_parameter_with_its_origin(self) -> None:

@@ -34,7 +34,8 @@ class Subject:
     a restart, one that needs it, and one whose text the engine rounds or clamps (None where the engine has
     none). `second` is another text for `immediate`, `bystander` a parameter that no test manages, `refused` a
     text the engine does not accept. `meddle` persists a text behind Setpoint's back and makes it run where it
-    can (None: removes it).
+    can (None: removes it). `wait_for_switch` returns once a switch that is due has acted (None where the
+    server has none, or one too slow to be waited for).
     """
 
     engine: Engine
@@ -47,6 +48,7 @@ class Subject:
     refused: tuple[str, str]
     do_restart: Callable[[], None]
     meddle: Callable[[str, str | None], None]
+    wait_for_switch: Callable[[], None] | None = None
 
 
 class Steps:

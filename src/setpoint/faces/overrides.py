@@ -41,7 +41,7 @@ class Overrides(Front):
             raise fault
         return started
 
-    @witnessed(Right.PROPOSE, "name")
+    @witnessed(Right.BREAK_GLASS, "name")
     def propose(self, name: str, wish: Wish) -> Change:
         """Ask for the emergency quorum for an override that policy asks approvals for."""
         return starting.propose(self._context, name, wish)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.control import gate
 from setpoint.control.worker import health
 from setpoint.faces.front import Front
+from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,13 +48,11 @@ class Workers(Front):
 
         `crew.worker.start()` begins and `crew.worker.stop()` ends it in good order. Each instance is observed
         once in `interval_seconds`; `metrics_file` is written anew every few seconds, for Prometheus.
+        Raises `NotPermittedError` for somebody who may not even observe.
         """
+        gate.require_somewhere(self._context, Right.OBSERVE)
         from setpoint.control.worker.crew import make_crew
 
         return make_crew(
             self._context, dispatch, interval_seconds=interval_seconds, metrics_file=metrics_file
         )
-
-    def look_at_all(self, crew: Crew) -> int:
-        """Have a worker look at every instance at once, due or not; answer how many it was handed."""
-        return crew.sweep.look_at_all(self._context)

@@ -30,18 +30,24 @@ EVENTS: Mapping[str, str] = {
     "override.switch": "A link that would end the override on {subject} by itself changed its state",
     "override.review_due": "The override on {subject} waits for its review",
     "override.reviewed": "{actor} reviewed the override on {subject}",
-    "rollout.started": "{actor} started the rollout {subject}",
-    "rollout.halted": "HALTED: the rollout {subject} goes no further",
-    "rollout.paused": "The rollout {subject} pauses",
-    "rollout.resumed": "The rollout {subject} goes on",
-    "rollout.taken_back": "The rollout is taken back on {subject}",
-    "rollout.done": "The rollout {subject} is done",
+    "rollout.started": "{actor} started {subject}",
+    "rollout.halted": "HALTED: {subject} goes no further",
+    "rollout.failed": "{subject} failed in a rollout",
+    "rollout.paused": "{actor} paused {subject}",
+    "rollout.resumed": "{actor} let {subject} go on",
+    "rollout.taken_back": "{subject} is taken back",
+    "rollout.done": "{subject} is done",
     "change.proposed": "{actor} asks for approval of a change of {subject}",
     "change.escalated": "A change of {subject} waits too long for its approvals",
     "change.approved": "{actor} approved a change of {subject}",
     "change.rejected": "{actor} rejected a change of {subject}",
     "incident.found": "A locked parameter of {subject} was moved",
     "incident.ended": "An incident on {subject} is over",
+    "guardrail.broken": "A guardrail of {subject} is broken",
+    "drift.found": "{subject} drifted",
+    "drift.ended": "{subject} drifts no more",
+    "drift.proposed": "{subject} drifted, and a plan waits to be looked at",
+    "enforce.refused": "{subject} drifted, and policy refuses to put that right",
     "worker.silent": "The worker {subject} is not heard of any more",
     "notice.failed": "{subject} does not take its notices",
     "notice.recovered": "{subject} takes its notices again",
@@ -62,20 +68,19 @@ MAX_DETAIL_BYTES = 16_384
 _CUT = "..."
 _KEPT_HERE = frozenset({"record", "account"})
 """What is for whoever reads the audit log: digests, and accounts on our hosts."""
-_QUIET_STATES = frozenset({"armed", "disarmed"})
-"""States of a link that nobody need hear of."""
 _CLAUSES = (
     ("override", "{}"),
     ("rollout", "{}"),
     ("parameter", "{}"),
     ("parameters", "{}"),
     ("settings", "{}"),
-    ("link", "{}"),
-    ("state", "{}"),
+    ("links", "links: {}"),
+    ("lost", "lost: {}"),
     ("deadline", "until {}"),
     ("until", "until {}"),
     ("due", "due {}"),
-    ("seen", "last seen {}"),
+    ("seen_at", "last seen {}"),
+    ("by", "by {}"),
     ("late_seconds", "{} s late"),
     ("needs", "needs {}"),
     ("to", "to {}"),
@@ -113,9 +118,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def is_told(event: str, detail: Mapping[str, Any]) -> bool:
-    """Tell whether a row of the audit log is a notice: links of an override's chain only when one fails."""
-    is_quiet = event == "override.switch" and str(detail.get("state", "")) in _QUIET_STATES
-    return event in EVENTS and not is_quiet
+    """Tell whether a row of the audit log is a notice.
+
+    Of the links that end an override only what was lost or failed is told; that they were armed again is not.
+    """
+    links = detail.get("links")
+    if event == "override.switch" and isinstance(links, dict) and not detail.get("lost"):
+        return "failed" in cast("dict[str, Any]", links).values()
+    return event in EVENTS
 
 
 def make_notice(
@@ -148,7 +158,7 @@ def _sentence(event: str, subject: str, actor: str, detail: Mapping[str, Any]) -
 def _clauses(detail: Mapping[str, Any]) -> Iterator[str]:
     for key, wording in _CLAUSES:
         value = detail.get(key)
-        if value not in (None, "", [], {}):
+        if value:
             yield wording.format(_shown(_worded(value)))
 
 

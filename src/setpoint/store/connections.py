@@ -34,6 +34,9 @@ _ANY_NUMBER = -1
 IS_WRITER = "setpoint_is_writer"
 """The execution option of transactions that write."""
 
+ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""The execution options of transactions on a server that only read."""
+
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 

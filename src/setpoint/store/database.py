@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, exc, insert, inspect, select, text
 from sqlalchemy.dialects import postgresql
 
 from setpoint.errors import InputError, StoreUnavailableError
-from setpoint.store.connections import IS_WRITER, QUEUE_TIMEOUT_SECONDS, make_engine, read_url
+from setpoint.store.connections import IS_WRITER, ONE_MOMENT, QUEUE_TIMEOUT_SECONDS, make_engine, read_url
 from setpoint.store.schema import SCHEMAS, VERSION_TABLE, stores, utc
 from setpoint.store.turns import Turns
 
@@ -67,7 +67,7 @@ _ADVICE = (
 
 
 class _Here(threading.local):
-    """The transaction that a thread is in."""
+    """The transaction that a thread is in: one that writes, or a moment that it reads."""
 
     def __init__(self) -> None:
         self.leave()
@@ -77,13 +77,18 @@ class _Here(threading.local):
         self.is_writing = is_writing
         self.notes: dict[str, int] = {}
 
-    def has(self, connection: Connection) -> bool:
-        return self.connection is connection
-
     def leave(self) -> None:
         self.connection = None
         self.is_writing = False
         self.notes = {}
+        self.moment: ExitStack | None = None
+
+    def end_moment(self) -> None:
+        """End what is read, before something is written: it would be overtaken, and hold a connection."""
+        moment = self.moment
+        if moment is not None:
+            self.leave()
+            moment.close()
 
 
 class Database:
@@ -93,6 +98,7 @@ class Database:
         """Say which database: a path, ``sqlite:///PATH`` or ``postgresql://...``; nothing is opened yet."""
         self._url = read_url(where)
         self._engine = make_engine(self._url)
+        self._readers = self._engine if self.is_sqlite else self._engine.execution_options(**ONE_MOMENT)
         self._writers = self._engine.execution_options(**{IS_WRITER: True})
         self._here = _Here()
         # One writer of this process at a time asks the database: it would serve them in any order, and
@@ -157,6 +163,7 @@ class Database:
         if here.is_writing and here.connection is not None:
             yield here.connection
             return
+        here.end_moment()
         with self._translated(), self._turns.turn(QUEUE_TIMEOUT_SECONDS), self._writers.begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
@@ -164,7 +171,6 @@ class Database:
             try:
                 yield connection
             finally:
-                # A moment around this one is over: what it would show was overtaken.
                 here.leave()
 
     @contextmanager
@@ -174,11 +180,9 @@ class Database:
             with self.write() as connection:
                 yield connection
             return
+        self._here.end_moment()
         with self._translated(), self._writers.begin() as connection:
-            try:
-                yield connection
-            finally:
-                self._here.leave()
+            yield connection
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -187,9 +191,7 @@ class Database:
         if current is not None:
             yield current
             return
-        with self._translated(), self._engine.begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        with self._translated(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -199,12 +201,14 @@ class Database:
         if here.connection is not None:
             yield
             return
-        with self.read() as connection:
+        with self._translated(), ExitStack() as stack:
+            connection = stack.enter_context(self.read())
             here.enter(connection, is_writing=False)
+            here.moment = stack
             try:
                 yield
             finally:
-                if here.has(connection):
+                if here.moment is stack:
                     here.leave()
 
     @property

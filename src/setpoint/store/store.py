@@ -127,6 +127,15 @@ class Store:
         with self._database.write():
             yield
 
+    @contextmanager
+    def moment(self) -> Generator[None]:
+        """Let all that this thread reads inside be of one moment, up to the first thing that it writes.
+
+        It also costs less than to read each by itself.
+        """
+        with self._database.moment():
+            yield
+
     def close(self) -> None:
         """End all connections."""
         self._database.close()

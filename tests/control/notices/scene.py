@@ -94,4 +94,4 @@ class Scene:
             if each.gate is not None:
                 each.gate.set()
         for each in self.controllers:
-            each.close()
+            each.stop()

@@ -57,7 +57,7 @@ def test_what_is_none_is_refused_before_anything_is_kept(scene, fields, named):
     assert channels.channels(scene.context) == ()
 
 
-def test_all_faults_are_told_at_once(scene):
+def test_all_faults_are_reached_at_once(scene):
     with pytest.raises(InputErrors) as caught:
         add(scene, **{**HOOK, "secret": "", "place": "x", "events": ("bogus",), "because": ""})
     assert len(caught.value.faults) == 4
@@ -111,11 +111,11 @@ def test_a_channel_that_does_not_take_it_says_so(scene, tmp_path):
 
 def test_a_standing_counts_what_is_waited_for_and_says_when_it_was_told_last(scene):
     add(scene, events=("override.*",))
-    assert (scene.standing().behind, scene.standing().told_at) == (0, None)
+    assert (scene.standing().behind, scene.standing().reached_at) == (0, None)
     scene.row()
     scene.row("apply.step")
     scene.row("override.overdue")
     assert scene.standing().behind == 2
     scene.receivers["ops"] = type("R", (), {"deliver": lambda *_: None, "gate": None})()
     scene.poll(scene.controller())
-    assert (scene.standing().behind, scene.standing().told_at) == (0, scene.at)
+    assert (scene.standing().behind, scene.standing().reached_at) == (0, scene.at)

@@ -192,7 +192,7 @@ def test_a_worker_that_is_asked_to_end_tells_the_notice_in_hand_and_leaves_the_r
     first = scene.controller()
     ops.refuses = lambda notice: first._is_ending.set() if notice.seq == seqs[1] else False
     scene.poll(first)
-    first.close()
+    first.stop()
     assert ops.seqs == seqs[:2]
     ops.refuses = lambda _: False
     scene.poll(scene.controller())

@@ -10,8 +10,7 @@ import pytest
 from tests.control.notices.scene import START, Scene
 
 from setpoint.config.override import Extension, Held, Override, OverrideState, Review
-from setpoint.control.notices.reminders import SILENT_AFTER, remind
-from setpoint.store.records import WorkerState
+from setpoint.control.notices.reminders import remind
 
 HELD = (Held(parameter="sort_memory", ours="64MB", before=None, running_before="4MB"),)
 
@@ -88,18 +87,6 @@ def test_a_review_is_asked_for_a_day_before_it_is_due_and_when_it_is(scene):
     review = Review(by="mara", at=scene.at, conclusion="fine")
     put(scene, 1, id=override.id, state=OverrideState.ENDED, review_due_at=due, review=review)
     assert remind_at(scene, days=10) == 0
-
-
-def test_a_worker_that_says_nothing_is_spoken_of_once_each_time(scene):
-    state = WorkerState(id="w1", host="db1", pid=7, started_at=START, seen_at=START)
-    scene.store.workers.beat(state)
-    assert remind_at(scene, seconds=SILENT_AFTER.total_seconds()) == 0
-    assert remind_at(scene, seconds=61) == 1
-    assert remind_at(scene, seconds=90) == 0
-    scene.store.workers.beat(msgspec.structs.replace(state, seen_at=scene.at))
-    assert remind_at(scene, seconds=100) == 0
-    assert remind_at(scene, seconds=200) == 1
-    assert [told["host"] for told in scene.rows("worker.silent")] == ["db1", "db1"]
 
 
 def test_many_who_look_at_once_leave_one_row(scene):

@@ -390,8 +390,8 @@ def test_an_instance_stays_within_reach_while_it_is_overridden(emergency, server
     known = emergency.setpoint.configuration().instance(NAME)
     with pytest.raises(ConflictError, match=override.id):
         emergency.setpoint.remove_instance(NAME, reason="gone")
+    moved = structs.replace(known, target="memory:elsewhere")
     with pytest.raises(ConflictError, match=override.id):
-        moved = structs.replace(known, target="memory:elsewhere")
         emergency.setpoint.change_instance(NAME, moved, reason="moved")
     emergency.setpoint.change_instance(NAME, structs.replace(known, labels={"tier": "1"}), reason="label")
     emergency.reconcile(seconds=HALF_HOUR)
@@ -407,3 +407,23 @@ def test_undo_leaves_an_override_alone_and_does_not_take_it_for_an_apply(emergen
     emergency.reconcile(seconds=HALF_HOUR)
     emergency.setpoint.undo(NAME)
     assert server.persisted == {}
+
+
+def test_what_the_target_put_back_of_a_managed_parameter_is_ours_again(emergency, server):
+    emergency.setpoint.change_settings(PART, {"sort_memory": "8192"}, reason="ours")
+    emergency.setpoint.apply(emergency.setpoint.plan(NAME).plan)
+    emergency.start()
+    set_clock(server.address, emergency.clock)
+    emergency.reconcile(seconds=HALF_HOUR)
+    (owned,) = emergency.context.store.journal.owned(NAME)
+    assert (owned.ours, owned.restore) == ("8192", None)
+    emergency.setpoint.change_settings(PART, {}, removed=["sort_memory"], reason="no more")
+    emergency.setpoint.apply(emergency.setpoint.plan(NAME).plan)
+    assert server.persisted == {}
+
+
+def test_what_the_target_put_back_of_an_unmanaged_parameter_is_nobodys(emergency, server):
+    emergency.start()
+    set_clock(server.address, emergency.clock)
+    emergency.reconcile(seconds=HALF_HOUR)
+    assert not emergency.context.store.journal.owned(NAME)

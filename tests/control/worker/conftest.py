@@ -60,3 +60,12 @@ def until(condition, seconds=20.0):
 @pytest.fixture(name="until")
 def _until():
     return until
+
+
+@pytest.fixture
+def site(tmp_path):
+    from tests.control.worker.site import Site
+
+    made = Site(tmp_path)
+    yield made
+    made.store.close()

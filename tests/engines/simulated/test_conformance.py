@@ -34,6 +34,7 @@ class TestSimulated(EngineConformance):
             refused=("compression", "zip"),
             do_restart=lambda: restart(self.address),
             meddle=self.meddle,
+            wait_for_switch=lambda: None,
         )
 
     def meddle(self, name: str, text: str | None) -> None:

@@ -42,7 +42,7 @@ MOST_CHANNELS = 32
 """Channels there may be at once: each has a thread of its own, so that none waits for another."""
 
 MAX_PLACE = 2000
-COUNTED_ROWS = 1000
+COUNTED_ROWS = 5_000
 """Rows behind are counted up to so many."""
 
 
@@ -51,15 +51,15 @@ class Standing:
     """How a channel stands.
 
     `behind` counts the notices it waits for (at most `COUNTED_ROWS` rows are looked at, then `is_more`).
-    `told_at` is the time of the last row it was told, None before the first. `failing_since` and `fault`
-    speak of a channel that does not take its notices now.
+    `reached_at` is the time of the last row that was told or passed by, None before the first. `failing_since`
+    and `fault` speak of a channel that does not take its notices now.
     """
 
     channel: Channel
     shown: str
     behind: int
     is_more: bool
-    told_at: datetime | None
+    reached_at: datetime | None
     failing_since: datetime | None
     fault: str
 
@@ -151,7 +151,7 @@ def standing(context: Context, channel: Channel) -> Standing:
         shown=shown_place(channel),
         behind=len(behind),
         is_more=len(rows) == COUNTED_ROWS,
-        told_at=_time_of(context, max(told.values())) if max(told.values()) > channel.since_seq else None,
+        reached_at=_time_of(context, max(told.values())) if max(told.values()) > channel.since_seq else None,
         failing_since=fault[0] if fault is not None else None,
         fault=fault[1] if fault is not None else "",
     )

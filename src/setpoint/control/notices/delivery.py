@@ -51,7 +51,7 @@ _BUSY_SECONDS = 0.1
 _PASS = timedelta(seconds=10)
 """How long one worker serves a channel before others may."""
 _BATCH_ROWS = 500
-_FAR_ROWS = 1_000
+_FAR_ROWS = 500
 """So many rows that a channel does not want are worth moving its place on."""
 
 
@@ -223,19 +223,19 @@ class NoticeController:
 
         Raises what a pass raised, such as `StoreUnavailableError`; a channel that fails raises nothing.
         """
-        now = context.now()
-        if self._reminded_at is None or now - self._reminded_at >= REMIND_EVERY:
-            remind(context)
-            self._reminded_at = now
         found = {channel.id: channel for channel in channels(context)}
         for gone in self._routes.keys() - found.keys() - self._running.keys():
             del self._routes[gone]
         for name in found.keys() - self._running.keys():
             route = self._routes.setdefault(name, Route(self._make_sink, self._is_ending))
             self._running[name] = self._pool.submit(route.serve, context, found[name])
+        now = context.now()
+        if self._reminded_at is None or now - self._reminded_at >= REMIND_EVERY:
+            self._reminded_at = now
+            remind(context)
         return self._reap()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End in good order: the notice in hand is told, what waits is left to others."""
         self._is_ending.set()
         self._pool.shutdown(cancel_futures=True)

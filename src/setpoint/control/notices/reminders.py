@@ -1,6 +1,6 @@
 """Reminders: what is due and no row of its own yet gets one, once; from there on it is told as any other.
 
-Level-triggered: overrides and workers are looked at each time, and a cursor says what was noted.
+Level-triggered: overrides are looked at each time, and a cursor says what was noted.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 
     from setpoint.config.override import Override
     from setpoint.control.context import Context
-    from setpoint.store.records import WorkerState
 
 ENDING_SOON = timedelta(minutes=5)
 """How long before its deadline an override is spoken of; a short one in its last quarter."""
 
 REVIEW_SOON = timedelta(days=1)
 """How long before it is due a review is asked for, and once more when it is."""
-
-SILENT_AFTER = timedelta(seconds=60)
-"""How long a worker may say nothing."""
 
 _LAST_PART = 4
 
@@ -35,7 +31,6 @@ def remind(context: Context) -> int:
     due = [
         *(found for each in overrides for found in _ending_soon(each, now)),
         *(found for each in overrides for found in _review_due(each, now)),
-        *(found for each in context.store.workers.all() for found in _silent(each, now)),
     ]
     return sum(_note(context, *each) for each in due)
 
@@ -70,13 +65,6 @@ def _review_due(override: Override, now: datetime) -> Iterator[tuple[str, str, s
     detail = {"override": override.id, "due": due, "is_overdue": is_overdue, "by": override.by}
     mark = f"review {'overdue' if is_overdue else 'due'}:{override.id}:{due.isoformat()}"
     yield mark, "override.review_due", override.instance, detail
-
-
-def _silent(worker: WorkerState, now: datetime) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    if now - worker.seen_at > SILENT_AFTER:
-        detail = {"seen": worker.seen_at, "host": worker.host, "pid": worker.pid}
-        mark = f"silent:{worker.id}:{worker.seen_at.isoformat()}"
-        yield mark, "worker.silent", f"worker:{worker.id}", detail
 
 
 def _names(override: Override) -> list[str]:

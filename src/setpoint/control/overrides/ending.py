@@ -7,6 +7,7 @@ idempotent, so that any worker may make it, any number of times, and after one t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,13 @@ import msgspec
 from setpoint.config.override import Clash, EndReason, LinkKind, LinkState, Override, OverrideState
 from setpoint.control import gate, words
 from setpoint.control.execution import make_application
-from setpoint.control.logbook import Logbook
+from setpoint.control.logbook import Logbook, is_start
 from setpoint.control.overrides import chain, standing
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import order_now
-from setpoint.control.past import keep_plan
+from setpoint.control.past import find_plan, keep_plan
 from setpoint.engines.ending import make_ending
+from setpoint.engines.plan import Prior, StepKind
 from setpoint.engines.session import observe as look
 from setpoint.errors import HeldError, RefusedError
 from setpoint.policy.person import Right
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from setpoint.engines.ending import Ending
     from setpoint.engines.order import Order
     from setpoint.engines.port import Driver
-    from setpoint.store.records import Lease
+    from setpoint.store.records import Lease, Owned
     from setpoint.store.registers import Kept
 
 END_LEASE_SECONDS = 10.0
@@ -133,14 +135,48 @@ class _End:
             released=released,
         )
         left = ending
-        if not ending.plan.is_empty:
-            observation, catalog = self._apply(ending, released)
+        if not ending.plan.is_empty or self._owned():
+            observation, catalog = self._apply(self._settling(ending, order), released)
             left = make_ending(engine, order, observation, catalog)
         if not left.is_over:
             what = "; ".join(f"{each.parameter}: {each.why}" for each in left.plan.blocked) or "read back so"
             message = f"{override.id} cannot be ended: {what}"
             raise RefusedError(message, where=override.instance, next_step="it is tried again, for ever")
         return self._close(order, ending, left, observation)
+
+    def _owned(self) -> dict[str, Owned]:
+        """Answer what the journal still takes for the override's, by parameter."""
+        owned = self.context.store.journal.owned(self.kept.value.instance)
+        names = {held.parameter for held in self.kept.value.held}
+        return {each.parameter: each for each in owned if each.parameter in names and is_start(each.apply_id)}
+
+    def _settling(self, ending: Ending, order: Order) -> Ending:
+        """Write anew what somebody else put back of managed parameters, so that it is known to be ours again.
+
+        Else the journal would go on saying that the override's text is what we wrote.
+        """
+        owned = self._owned()
+        backs = {back.parameter: back.back for back in order.backs}
+        made = find_plan(self.context, self.kept.value.plan)
+        steps = [
+            msgspec.structs.replace(
+                step,
+                kind=StepKind.RESET if held.before is None else StepKind.SET,
+                text=held.before,
+                prior=Prior(running=held.running_before, persisted=held.before),
+                do=step.undo,
+                reason="as it was before",
+            )
+            for step in made.steps
+            for held in self.kept.value.held
+            if held.parameter == step.parameter
+            and held.is_managed
+            and held.parameter in owned
+            and held.parameter in ending.done
+            and backs[held.parameter] == held.before
+        ]
+        plan = msgspec.structs.replace(ending.plan, steps=(*steps, *ending.plan.steps))
+        return dataclass_replace(ending, plan=plan)
 
     def _apply(self, ending: Ending, released: Sequence[str]) -> tuple[Observation, Catalog]:
         context, store, made = self.context, self.context.store, ending.plan

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 from setpoint.control import admission
 from setpoint.control.past import find_plan
+from setpoint.control.rollouts.halting import halt
+from setpoint.control.rollouts.looking import levels, like_of, watched_of
 from setpoint.control.rollouts.rows import put_rollout, put_target
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.control.watch import catalog_of
-from setpoint.policy.canary import LOOKS, MEASURES, CanaryVerdict, Course, judge_canaries
+from setpoint.policy.canary import LOOKS, CanaryVerdict, Course, judge_canaries
 from setpoint.policy.guardrail import guardrails_for, judge_guardrail
-from setpoint.policy.rollout import RolloutState, TargetState
-from setpoint.workload.metrics import KINDS, MetricKind, level
+from setpoint.policy.rollout import TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.control.rollouts.rows import Rows
     from setpoint.policy.canary import CanaryAnswer
@@ -33,49 +33,9 @@ if TYPE_CHECKING:
     from setpoint.policy.rollout import RolloutTarget
     from setpoint.policy.rules import Guardrail
 
-MOST_WATCHED = 20
-"""How many targets of a wave are compared with their like."""
-MOST_LIKE = 40
-"""How many like instances they are compared with."""
 _LOOKED_BACK = 2_000
-_METRICS = frozenset({each.metric for each in MEASURES} | {each.per for each in MEASURES if each.per})
-
-
-def watched_of(rows: Rows, wave: int) -> tuple[str, ...]:
-    """Answer the targets of a wave that are compared, always the same ones."""
-    return tuple(sorted(name for name, each in rows.targets.items() if each.wave == wave)[:MOST_WATCHED])
-
-
-def like_of(rows: Rows, wave: int) -> tuple[str, ...]:
-    """Answer the instances of later waves that those are compared with, the next wave's first."""
-    targets = rows.targets
-    kinds = {targets[name].like for name in watched_of(rows, wave)}
-    untouched = (TargetState.WAITING, TargetState.HELD, TargetState.CHECKING)
-    later = [
-        each
-        for each in targets.values()
-        if each.wave > wave and each.like in kinds and each.state in untouched
-    ]
-    later.sort(key=lambda each: (each.wave, each.instance))
-    return tuple(each.instance for each in later[:MOST_LIKE])
-
-
-def to_look_at(context: Context, rows: Rows) -> tuple[str, ...]:
-    """Answer the instances that are due for an observation, by when they were seen last."""
-    rollout, now = rows.rollout, context.now()
-    wave = max(rollout.wave, 0)
-    every = timedelta(seconds=rollout.rules.sample_seconds)
-    compared = {*watched_of(rows, wave), *like_of(rows, wave)}
-    soaking = {name for name, each in rows.targets.items() if each.state is TargetState.SOAKING}
-    seen = context.store.snapshots.latest_many(sorted(compared | soaking))
-    due: list[str] = []
-    for name in sorted(compared | soaking):
-        last = seen[name].at if name in seen else None
-        if name in compared and (last is None or now - last >= every):
-            due.append(name)
-        elif name in soaking and (last is None or _is_stale(rows, name, last, now, every)):
-            due.append(name)
-    return tuple(due)
+_SILENCE = timedelta(minutes=1)
+"""How much longer than twice its soak a target may be out of sight."""
 
 
 def judge(context: Context, rows: Rows, known: dict[str, int], *, actor: str) -> None:
@@ -85,14 +45,6 @@ def judge(context: Context, rows: Rows, known: dict[str, int], *, actor: str) ->
     no more than judging the same again.
     """
     _Judgement(context, rows, known, actor).judge()
-
-
-def _is_stale(rows: Rows, name: str, last: datetime, now: datetime, every: timedelta) -> bool:
-    """Tell whether a target that is not compared is due: once it has soaked, and now and then before."""
-    rules, applied = rows.rollout.rules, rows.targets[name].applied_at or now
-    soak = timedelta(seconds=rules.soak_seconds)
-    is_at_end = now >= applied + soak > last
-    return is_at_end or now - last >= max(soak / LOOKS, every)
 
 
 @dataclass
@@ -118,9 +70,11 @@ class _Judgement:
         compared = [name for name in watched_of(self.rows, self.rows.rollout.wave) if name in soaking]
         if compared and not self._pass_canaries(compared, soaking):
             return
-        for name, target in soaking.items():
-            if name not in self._kept_back and self._has_soaked(target):
-                self._keep(name)
+        soaked = [name for name in soaking if self._has_soaked(soaking[name])]
+        seen = self.context.store.snapshots.latest_many(soaked)
+        for name in soaked:
+            if name not in self._kept_back:
+                self._keep(name, seen[name].at if name in seen else None)
 
     # Guardrails
 
@@ -240,49 +194,22 @@ class _Judgement:
         soak = timedelta(seconds=self.rows.rollout.rules.soak_seconds)
         return self.context.now() >= (target.applied_at or target.moved_at) + soak
 
-    def _keep(self, name: str) -> None:
+    def _keep(self, name: str, seen_at: datetime | None) -> None:
+        """Keep what was seen at the end of its soak; what does not answer for long goes back."""
         kept = self.rows.kept_targets[name]
-        put_target(self.context, kept, TargetState.KEPT, actor=self.actor, why=kept.value.why)
+        applied = kept.value.applied_at or kept.value.moved_at
+        soak = timedelta(seconds=self.rows.rollout.rules.soak_seconds)
+        if seen_at is not None and seen_at >= applied + soak:
+            put_target(self.context, kept, TargetState.KEPT, actor=self.actor, why=kept.value.why)
+        elif self.context.now() >= applied + 2 * soak + _SILENCE:
+            why = "it was not seen since it was applied"
+            self._back(name, why)
+
+    def _back(self, name: str, why: str) -> None:
+        kept, state = self.rows.kept_targets[name], TargetState.TAKING_BACK
+        put_target(self.context, kept, state, actor=self.actor, why=why, is_harmful=True)
 
     def _halt(self, why: str, *, harmful: str = "") -> None:
         halt(self.context, self.rows, why, actor=self.actor)
         if harmful:
-            kept = self.rows.kept_targets[harmful]
-            put_target(
-                self.context, kept, TargetState.TAKING_BACK, actor=self.actor, why=why, is_harmful=True
-            )
-
-
-def halt(context: Context, rows: Rows, why: str, *, actor: str) -> None:
-    """Note that a rollout halts by itself, and which waves go back for it."""
-    from setpoint.policy.course import back_waves
-
-    rollout = rows.rollout
-    if rollout.state in (RolloutState.HALTED, RolloutState.TAKEN_BACK):
-        return
-    waves = tuple(sorted({*rollout.back, *back_waves(rollout)}))
-    put_rollout(
-        context,
-        rows.kept,
-        "halted",
-        actor=actor,
-        detail={"because": why, "back": list(waves)},
-        state=RolloutState.HALTED,
-        why=why,
-        back=waves,
-    )
-
-
-def levels(history: Iterable[Observation], since: datetime, until: datetime) -> dict[str, float]:
-    """Answer the levels over a stretch: counters per second from end to end, gauges on average."""
-    own = sorted((each for each in history if since <= each.at <= until), key=lambda each: each.at)
-    found: dict[str, float] = {}
-    for metric in _METRICS if len(own) > 1 else ():
-        if KINDS[metric] is MetricKind.COUNTER:
-            value = level(metric, own[0], own[-1])
-        else:
-            values = [each.metrics[metric] for each in own if metric in each.metrics]
-            value = sum(values) / len(values) if values else None
-        if value is not None:
-            found[metric] = value
-    return found
+            self._back(harmful, why)

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 class Crew:
     """A worker with those of its parts that others ask something of."""
 
+    context: Context
     worker: Worker
     sweep: Sweep
     health: Health
+
+    def look_at_all(self) -> int:
+        """Hand out every instance, whether it is due or not; answer how many."""
+        return self.sweep.look_at_all(self.context)
 
 
 def make_crew(
@@ -57,4 +62,4 @@ def make_crew(
         Heartbeat(health, dispatch, sweep.lag_seconds, metrics_file),
     )
     works = {OBSERVE: sweep.observe, ACT: act}
-    return Crew(Worker(context, controllers, dispatch, health, works), sweep, health)
+    return Crew(context, Worker(context, controllers, dispatch, health, works), sweep, health)

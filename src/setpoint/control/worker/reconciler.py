@@ -82,6 +82,16 @@ class Reconciler:
             soonest = min(soonest, self._act(context, kept))
         return max(soonest, 0.0)
 
+    @property
+    def has_open(self) -> bool:
+        """Whether anything was left to do at the last look."""
+        return bool(self._open)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether any override is being ended."""
+        return bool(self._ending)
+
     def stop(self) -> None:
         """Finish what is in hand."""
         self._enders.shutdown(wait=True, cancel_futures=True)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.drift import DriftClass
-from setpoint.control import change, watch
+from setpoint.control import change, identity, watch
 from setpoint.control.words import masked
 from setpoint.control.worker import rota
 from setpoint.control.worker.dispatch import Task
 from setpoint.errors import SetpointError, StoreUnavailableError
+from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,8 +139,16 @@ def deviations_of(judged: Iterable[Drift]) -> tuple[str, ...]:
 
 
 def _reachable(context: Context) -> list[str]:
-    """Answer the instances that say how to reach them."""
-    return [name for name, instance in context.head()[1].instances.items() if instance.target]
+    """Answer the instances that say how to reach them, and that this worker may look at.
+
+    Asked beforehand: each attempt would leave a refusal in the audit log.
+    """
+    principal = identity.authenticate(context)
+    return [
+        name
+        for name, instance in context.head()[1].instances.items()
+        if instance.target and principal.may(Right.OBSERVE, name, instance)
+    ]
 
 
 def _seen(sight: Sight, observation: Observation, deviations: tuple[str, ...]) -> Sight:

@@ -232,6 +232,8 @@ def change_document(made: Change, standing: Standing | None = None) -> dict[str,
 def _next_step(made: Change) -> str:
     if made.kind == "plan":
         return f"setpoint apply {made.subject} --plan {made.digest[:12]}"
+    if made.kind == "override":
+        return f"setpoint override start {made.subject} with what was approved: {made.payload}"
     return f"setpoint change apply {made.id}"
 
 

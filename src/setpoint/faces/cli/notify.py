@@ -80,7 +80,7 @@ def list_(frame: Frame) -> Answer:
     with frame.open() as setpoint:
         found = [setpoint.notices.standing(channel.id) for channel in setpoint.notices.all()]
     rows = [_row(each) for each in found]
-    head = ("CHANNEL", "KIND", "TO", "EVENTS", "ON", "BEHIND", "LAST TOLD", "STATE")
+    head = ("CHANNEL", "KIND", "TO", "EVENTS", "ON", "BEHIND", "REACHED", "STATE")
     page: list[Block] = [Table(head, rows)] if rows else ["there are no channels"]
     return Answer([_document(each) for each in found], page)
 
@@ -120,7 +120,7 @@ def _row(found: Standing) -> tuple[Piece, ...]:
         ", ".join(channel.events),
         str(channel.scope),
         Span(behind, "warn" if found.behind else "dim"),
-        moment_text(found.told_at) if found.told_at is not None else "-",
+        moment_text(found.reached_at) if found.reached_at is not None else "-",
         state,
     )
 
@@ -139,7 +139,7 @@ def _document(found: Standing) -> dict[str, Any]:
         "because": channel.because,
         "behind": found.behind,
         "is_more": found.is_more,
-        "told_at": found.told_at,
+        "reached_at": found.reached_at,
         "failing_since": found.failing_since,
         "fault": found.fault,
     }

@@ -117,7 +117,7 @@ def _work(
         )
         frame.say(f"worker {crew.health.id} on {setpoint.where}")
         if alone is not None:
-            _once(setpoint, crew, alone)
+            _once(crew, alone)
         else:
             crew.worker.start()
             is_ending.wait()
@@ -126,9 +126,9 @@ def _work(
     return _answer(crew, time.monotonic() - began, is_once=is_once)
 
 
-def _once(setpoint: Setpoint, crew: Crew, dispatch: InProcessDispatch) -> None:
+def _once(crew: Crew, dispatch: InProcessDispatch) -> None:
     """Look at everything once, and wait for all that follows from it."""
-    setpoint.workers.look_at_all(crew)
+    crew.look_at_all()
     crew.worker.once()
     dispatch.wait_until_idle(_ONCE_SECONDS)
 

@@ -17,6 +17,7 @@ from setpoint.engines.postgresql.dialect.grammar import GRAMMAR, PostgresGrammar
 from setpoint.engines.postgresql.dialect.statements import (
     alter_system_reset,
     alter_system_set,
+    alter_system_set_named,
     quote_identifier,
     quote_literal,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "PostgresGrammar",
     "alter_system_reset",
     "alter_system_set",
+    "alter_system_set_named",
     "parse_conf",
     "quote_conf",
     "quote_identifier",

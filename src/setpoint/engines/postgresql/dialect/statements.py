@@ -32,11 +32,16 @@ def quote_identifier(name: str) -> str:
 
 
 def alter_system_set(parameter: Parameter, text: SettingText) -> str:
-    """Write the statement that persists a text; raise `InputError` where no statement can.
+    """Write the statement that persists a text; raise `InputError` where no statement can."""
+    return alter_system_set_named(parameter.name, text, is_quoted_list=parameter.is_quoted_list)
+
+
+def alter_system_set_named(name: str, text: SettingText, *, is_quoted_list: bool) -> str:
+    """Write the statement that persists a text where there is no catalog; raise as `alter_system_set` does.
 
     The server quotes each item of a quoted list on its own, so such a list goes as one literal per item.
     """
-    return f"ALTER SYSTEM SET {quote_identifier(parameter.name)} = {_value(parameter, text)}"
+    return f"ALTER SYSTEM SET {quote_identifier(name)} = {_value(name, text, is_quoted_list=is_quoted_list)}"
 
 
 def alter_system_reset(name: str) -> str:
@@ -44,17 +49,17 @@ def alter_system_reset(name: str) -> str:
     return f"ALTER SYSTEM RESET {quote_identifier(name)}"
 
 
-def _value(parameter: Parameter, text: SettingText) -> str:
-    if parameter.is_quoted_list:
+def _value(name: str, text: SettingText, *, is_quoted_list: bool) -> str:
+    if is_quoted_list:
         items = text if isinstance(text, tuple) else GRAMMAR.read_list(text or "")
-        _refuse_newlines(parameter, "".join(items))
+        _refuse_newlines(name, "".join(items))
         return ", ".join(map(quote_literal, items)) or "''"
     scalar = GRAMMAR.write_list(text) if isinstance(text, tuple) else text or ""
-    _refuse_newlines(parameter, scalar)
+    _refuse_newlines(name, scalar)
     return quote_literal(scalar)
 
 
-def _refuse_newlines(parameter: Parameter, text: str) -> None:
+def _refuse_newlines(name: str, text: str) -> None:
     if "\n" in text or "\r" in text or "\0" in text:
-        message = f"{parameter.name}: PostgreSQL cannot persist a value with a line break"
+        message = f"{name}: PostgreSQL cannot persist a value with a line break"
         raise InputError(message, next_step="write it on one line")

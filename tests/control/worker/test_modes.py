@@ -1,0 +1,155 @@
+"""Modes: drift is left alone, handed to people, or put right; each refusal is told once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from tests.control.worker.site import START
+
+from setpoint.config.override import Held, Override, OverrideState
+from setpoint.control import change, execution
+from setpoint.engines.simulated.driver import restart
+from setpoint.policy.selector import parse_selector
+
+OWN = {"sort_memory": "8MB"}
+WINDOW = """
+policy: hours
+windows:
+  - {id: night, what: change, opens: 02:00, closes: 03:00, zone: UTC, why: at night only}
+"""
+RESTARTS = WINDOW.replace("what: change", "what: restart")
+
+
+def drifted(site, mode, **fields):
+    server = site.add("shop", mode=mode, settings=OWN, **fields)
+    site.look("shop")
+    return server
+
+
+def test_observe_does_nothing(site):
+    server = drifted(site, "observe")
+    assert "sort_memory" not in server.persisted
+    assert site.actions("plan.", "apply.", "enforce.", "drift.") == ["drift.found"]
+
+
+def test_propose_plans_and_tells_once(site):
+    server = drifted(site, "propose")
+    assert "sort_memory" not in server.persisted
+    (row,) = site.rows("drift.proposed")
+    assert (row.subject, row.detail["parameters"], row.detail["verdict"]) == ("shop", ["sort_memory"], "allow")
+    assert change.find_made(site.context, row.detail["plan"]).instance == "shop"
+    for _ in range(3):
+        site.wait(700)
+        site.look("shop")
+    assert len(site.rows("drift.proposed")) == 1
+    assert len(site.rows("plan.made")) == 1
+
+
+def test_enforce_puts_it_right(site):
+    server = drifted(site, "enforce")
+    assert server.running["sort_memory"] == "8192"
+    site.look("shop")
+    assert site.actions("drift.", "enforce.") == ["drift.found", "drift.ended"]
+
+
+def test_enforce_puts_right_what_somebody_moves_again_and_again(site):
+    server = drifted(site, "enforce")
+    for _ in range(3):
+        site.set_by_hand("shop", sort_memory="1MB")
+        site.look("shop")
+        assert server.running["sort_memory"] == "8192"
+
+
+def test_what_policy_refuses_is_told_once_and_not_tried_in_a_hot_loop(site):
+    server = site.add("shop", mode="enforce", settings=OWN)
+    site.setpoint.governance.put_policy("hours", WINDOW, reason="agreed")
+    for _ in range(5):
+        site.look("shop")
+    assert "sort_memory" not in server.persisted
+    (row,) = site.rows("enforce.refused")
+    assert "at night only" in row.detail["because"]
+    assert site.actions("gate.refused") == []
+    # One look each, and one for the plan, which was made once.
+    assert len(site.store.snapshots.history("shop")) == 6
+
+
+def test_when_the_window_opens_it_is_put_right(site):
+    server = site.add("shop", mode="enforce", settings=OWN)
+    site.setpoint.governance.put_policy("hours", WINDOW, reason="agreed")
+    site.look("shop")
+    site.wait(14.5 * 3600)
+    site.look("shop")
+    assert server.running["sort_memory"] == "8192"
+
+
+@pytest.mark.parametrize("state", [OverrideState.STARTING, OverrideState.ENDING])
+def test_while_an_override_starts_or_ends_the_instance_is_left_alone(site, state):
+    server = site.add("shop", mode="enforce", settings=OWN)
+    held = Held(parameter="durable", ours="off", before=None, running_before="on")
+    override = Override(
+        id="shop/o1",
+        batch="b",
+        instance="shop",
+        held=(held,),
+        by="ada",
+        account="",
+        because="x",
+        started_at=START,
+        deadline=START + timedelta(hours=9),
+        state=state,
+    )
+    kept = site.store.overrides.put(
+        override.id, override, version=0, actor="ada", action="override.started", detail={}, at=site.at
+    )
+    site.look("shop")
+    assert "sort_memory" not in server.persisted
+    ended = msgspec.structs.replace(override, state=OverrideState.ENDED)
+    site.store.overrides.put(
+        override.id,
+        ended,
+        version=kept.version,
+        actor="ada",
+        action="override.ended",
+        detail={},
+        at=site.at,
+    )
+    site.look("shop")
+    assert server.running["sort_memory"] == "8192"
+
+
+def test_what_waits_for_a_restart_only_waits(site):
+    server = site.add("shop", mode="enforce", settings={"cache_size": "256MB"}, restart_command="true")
+    for _ in range(4):
+        site.look("shop")
+    assert server.persisted["cache_size"] == "256MB"
+    assert server.running["cache_size"] != "256MB"
+    assert len(site.rows("enforce.refused")) <= 1
+
+
+def test_a_waiver_that_the_plan_would_move_stands(site):
+    site.add("shop", mode="enforce", settings={**OWN, "durable": "off"})
+    site.setpoint.governance.add_waiver(
+        owner="worker",
+        reason="accepted",
+        scope=parse_selector("instance=shop"),
+        parameter="durable",
+        ends_at=site.at + timedelta(days=3),
+    )
+    site.look("shop")
+    assert "durable" not in site.server("shop").persisted
+    (row,) = site.rows("enforce.refused")
+    assert "waiver" in row.detail["because"]
+
+
+def test_in_a_restart_window_it_is_restarted(site, monkeypatch):
+    server = site.add("shop", mode="enforce", settings={"cache_size": "256MB"}, restart_command="restart it")
+    address = site.setpoint.configuration().instance("shop").target
+    monkeypatch.setattr(execution, "run_restart_command", lambda command: restart(address))
+    site.setpoint.governance.put_policy("hours", RESTARTS, reason="agreed")
+    site.look("shop")
+    assert server.running["cache_size"] == "131072"
+    site.wait(14.5 * 3600)
+    site.look("shop")
+    assert server.running["cache_size"] == "262144"
