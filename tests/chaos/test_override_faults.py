@@ -142,11 +142,10 @@ def test_a_record_that_was_bent_keeps_no_other_override_from_ending(tmp_path):
     site.start(context, "bent")
     override = site.start(context, "shop", seconds=1)
     with site.setpoint._context.store._database.write() as connection:
-        connection.execute(text("DROP TRIGGER IF EXISTS records_no_update"))
         triggers = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars()
         for name in list(triggers):
             connection.execute(text(f"DROP TRIGGER {name}"))
-        connection.execute(text("UPDATE records SET body = '{}' WHERE kind = 'override' AND id LIKE 'bent/%'"))
+        connection.execute(text("UPDATE record SET body = '{}' WHERE kind = 'override' AND id LIKE 'bent/%'"))
     # The guard process is dead, too.
     guardian.disarm(context.state / "guardian", override.id)
     reconciler = Reconciler()

@@ -23,6 +23,7 @@ from setpoint.faces.cli.override_page import (
     span_text,
     state_span,
 )
+from setpoint.faces.cli.page import Span, bare
 from setpoint.faces.cli.printer import plain_text
 
 WISH = ("sort_memory=64MB", "--for", "30m", "--because", "the night batch spills")
@@ -248,8 +249,8 @@ class TestPage:
         )
         rows = link_rows(override(links=links))
         assert [row[0] for row in rows] == [kind.value for kind in LinkKind]
-        assert [row[1].tone for row in rows] == ["good", "warn", "bad", "dim", "strong"]
-        assert {row[1].text for row in link_rows(override(links=()))} == {"not used"}
+        assert [getattr(row[1], "tone", "") for row in rows] == ["good", "warn", "bad", "dim", "strong"]
+        assert {bare(row[1]) for row in link_rows(override(links=()))} == {"not used"}
 
     def test_a_review_is_wanted_due_overdue_or_there(self):
         over = override(state=OverrideState.ENDED, ended_at=AT)
@@ -282,6 +283,7 @@ class TestPage:
         clash = Clash(parameter="sort_memory", found=("a", "b"), ours=None, noticed_at=AT)
         page = override_page(override(state=OverrideState.CONFLICT, clashes=(clash,)), AT)
         (line,) = [each for each in page if "clash" in str(each)]
+        assert isinstance(line, Span)
         assert line.tone == "bad"
         assert "set sort_memory to a, b while it was overridden with (no entry)" in line.text
 

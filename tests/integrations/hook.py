@@ -1,4 +1,4 @@
-"""A web server that takes notices, or does what its paths say: ``/500``, ``/reset``, ``/drip``, ``/silent``."""
+"""A web server that takes notices, or does what its paths say: ``/500``, ``/reset``, ``/drip``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Webhook(BaseHTTPRequestHandler):
 
     def _drip(self) -> None:
         """Answer a byte at a time, so that no timeout between two bytes ever ends it."""
-        for byte in b"HTTP/1.0 200 OK\r\n" + b"X-Slow: 1\r\n" * 400:
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+        for byte in b"X-Slow: 1\r\n" * 400:
             if self.server.gate.wait(0.02):
                 return
             self.wfile.write(bytes([byte]))

@@ -9,9 +9,10 @@ import logging
 import os
 import resource
 import socket
+import ssl
 import stat
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -152,6 +153,44 @@ class TestWebhook:
         assert "hunter2" not in str(caught.value)
         with pytest.raises(InputError):
             webhook("env:PLACE", env_PLACE=place or "x").deliver(notice(), AT)
+
+
+class TestTls:
+    @pytest.fixture
+    def certificate(self, tmp_path):
+        """Make a certificate that nobody else signed, with its key, in one file."""
+        x509 = pytest.importorskip("cryptography.x509")
+        ec = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ec")
+        hashes = pytest.importorskip("cryptography.hazmat.primitives.hashes")
+        forms = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+        builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        builder = builder.not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+        made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+        private = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
+        file = tmp_path / "certificate.pem"
+        file.write_bytes(private + made.public_bytes(forms.Encoding.PEM))
+        return str(file)
+
+    @pytest.fixture
+    def place(self, server, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        return f"https://localhost:{server.server_port}/200"
+
+    def test_a_server_whose_certificate_nobody_vouches_for_is_told_nothing(self, server, place):
+        with pytest.raises(UnavailableError, match="does not answer"):
+            webhook(place).deliver(notice(), AT)
+        assert not server.taken
+
+    def test_one_that_somebody_vouches_for_is_told(self, server, place, certificate, monkeypatch):
+        monkeypatch.setenv("SSL_CERT_FILE", certificate)
+        webhook(place).deliver(notice(), AT)
+        assert len(server.taken) == 1
 
 
 class TestFile:

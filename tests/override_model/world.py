@@ -126,6 +126,21 @@ class Inline:
         return [work(each) for each in items]
 
 
+class Later(Inline):
+    """A pool that begins nothing before it is told to."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        self._waiting.append((work, arguments))
+        return Future()
+
+    def run(self) -> None:
+        for work, arguments in self._waiting:
+            work(*arguments)
+
+
 class Process:
     """A worker: a reconciler of its own, a clock anchored when it began, and signs of life."""
 
@@ -169,8 +184,8 @@ class Guardians:
 class Stage:
     """A copy of a prepared store, three servers of its own, and the doors that fates stand at."""
 
-    told: Callable[[str, str, str | None], None]
-    """Called with instance, parameter and text for each entry that was written by us."""
+    told: Callable[[str, str, str | None, bool], None]
+    """Called for each entry that we wrote: instance, parameter, text, and whether the target's switch did."""
     seen: Callable[[str], None]
     """Called with an instance that was just observed by us."""
     clocks: Clocks = field(default_factory=Clocks)
@@ -225,7 +240,7 @@ class Stage:
     def spooled(self, folder: str, link: LinkKind, grace_seconds: float) -> list[str]:
         """Have a spool's orders that are due ended; answer which."""
         keeper = Reverting(Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds)
-        keeper._pool = Inline()
+        keeper._pool = pool = Later()
         due = [
             order
             for order in keeper.spool.orders()
@@ -234,6 +249,7 @@ class Stage:
             <= 0
         ]
         keeper.poll(self.clocks.moment(), read_secret=lambda _: None, holder=link.value)
+        pool.run()
         return [order.override for order in due]
 
     def _patch(self, owner: Any, name: str, value: Any) -> None:
@@ -252,7 +268,7 @@ class Stage:
             verb, _, rest = request.text.partition(" ")
             parameter, _, text = rest.partition(" ")
             if verb in ("set", "reset"):
-                self.told(driver._target.instance, parameter, text if verb == "set" else None)
+                self.told(driver._target.instance, parameter, text if verb == "set" else None, False)
             elif verb == "observe":
                 self.seen(driver._target.instance)
             fate.pass_point()
@@ -289,7 +305,7 @@ class Stage:
             name = next(name for name in NAMES if self.peek(name) is server)
             if before != after:
                 self.seen(name)
-                self.told(name, back.parameter, after)
+                self.told(name, back.parameter, after, True)
 
         elapsed = lambda: self.clocks.seconds  # noqa: E731
         self._patch(SimulatedDriver, "run", running)

@@ -34,13 +34,13 @@ def note_incidents(
     brought = _brought(context, observation.instance)
     waivers = [kept.value for kept in context.store.waivers.all().values()]
     found = find_incidents(subject, before, observation, brought, catalog, policies, waivers, context.now())
-    found = [
-        each for each in found if not _is_put_back(each, open_incidents(context, each.instance), catalog)
-    ]
+    noted = context.store.incidents.all()
+    opened = [kept.value for kept in noted.values() if _is_open(kept.value, observation.instance)]
+    found = [each for each in found if not _is_put_back(each, opened, catalog)]
     still = {incident.id for incident in found}
-    for kept in context.store.incidents.all().values():
+    for kept in noted.values():
         incident = kept.value
-        if incident.instance != observation.instance or incident.ended_at is not None:
+        if not _is_open(incident, observation.instance):
             continue
         why = "" if incident.id in still else _over(incident, observation, catalog)
         if why:
@@ -55,12 +55,12 @@ def note_incidents(
 
 def open_incidents(context: Context, name: str = "") -> tuple[Incident, ...]:
     """Answer the open incidents, of one instance or of all, the oldest first."""
-    found = [
-        kept.value
-        for kept in context.store.incidents.all().values()
-        if kept.value.ended_at is None and (not name or kept.value.instance == name)
-    ]
+    found = [kept.value for kept in context.store.incidents.all().values() if _is_open(kept.value, name)]
     return tuple(sorted(found, key=lambda incident: (incident.found_at, incident.id)))
+
+
+def _is_open(incident: Incident, name: str) -> bool:
+    return incident.ended_at is None and (not name or incident.instance == name)
 
 
 def _is_put_back(incident: Incident, opened: Iterable[Incident], catalog: Catalog) -> bool:

@@ -6,6 +6,7 @@ be made and run any number of times, by anybody, and a person's later change sta
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from setpoint.engines.order import Back, Order
     from setpoint.engines.port import Driver, Engine
     from setpoint.engines.session import Journal, Verified
+
+_SETTLE_SECONDS = 3.0
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,33 @@ def run_ending(
         now=now,
         holder=holder,
     ).run()
-    left = make_ending(engine, order, verified.observation, verified.catalog)
-    return Ended(verified, ending, left, verified.observation, verified.catalog)
+    left, observation, catalog = settle(
+        engine, driver, order, verified.observation, verified.catalog, now=now
+    )
+    return Ended(verified, ending, left, observation, catalog)
+
+
+def settle(
+    engine: Engine,
+    driver: Driver,
+    order: Order,
+    observation: Observation,
+    catalog: Catalog,
+    *,
+    now: Callable[[], datetime],
+) -> tuple[Ending, Observation, Catalog]:
+    """Read back until nothing of an override runs any more; answer what is left, after seconds at the latest.
+
+    An apply is verified once its entries stand. That the value below an entry which was taken out runs again
+    shows a moment later, as a reload is a signal.
+    """
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        left = make_ending(engine, order, observation, catalog)
+        if left.is_over or time.monotonic() > deadline:
+            return left, observation, catalog
+        time.sleep(_POLL_SECONDS)
+        observation, catalog = observe(engine, driver, order.instance, at=now())
 
 
 class Unwritten:

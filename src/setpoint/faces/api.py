@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
     from setpoint.faces.overrides import Overrides
+    from setpoint.faces.rollouts import Rollouts
     from setpoint.recommend import Advice, Evidence
     from setpoint.templates.choose import Choice
     from setpoint.templates.filled import Filled
@@ -106,6 +107,13 @@ class Setpoint(Front):
         from setpoint.faces.overrides import Overrides
 
         return Overrides(self._context)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """Changes taken over many instances in waves."""
+        from setpoint.faces.rollouts import Rollouts
+
+        return Rollouts(self._context)
 
     @property
     def actor(self) -> str:

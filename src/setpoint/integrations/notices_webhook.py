@@ -155,11 +155,15 @@ def _post(
         if is_late.is_set():
             raise TimeoutError
         connection.request("POST", path, body=body, headers=dict(headers))
-        return connection.getresponse().status
+        status = connection.getresponse().status
+        if is_late.is_set():  # headers that were cut short look like all there are
+            raise TimeoutError
     except (HTTPException, OSError, ValueError) as fault:
         is_slow = isinstance(fault, TimeoutError) or is_late.is_set()
         reason = "too slow" if is_slow else getattr(fault, "strerror", None) or type(fault).__name__
         raise UnavailableError(f"the webhook does not answer: {reason}", where=shown) from None
+    else:
+        return status
     finally:
         end.cancel()
         connection.close()

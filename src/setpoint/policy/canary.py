@@ -126,7 +126,7 @@ def judge_canaries(
     verdict = CanaryVerdict.WORSE if worse else verdict
     because = "; ".join(map(str, worse or doubtful or losses))
     worst = losses[0]
-    against = f"{worst.canaries} against {worst.like} like instances, {tolerance:g} is borne"
+    against = f"{worst.canaries} against {worst.like} like instances, {tolerance:.1%} is borne"
     return CanaryAnswer(verdict, tuple(losses), f"{verdict.value}: {because} ({against})")
 
 

@@ -75,7 +75,7 @@ class _Here(threading.local):
     def enter(self, connection: Connection, *, is_writing: bool) -> None:
         self.connection: Connection | None = connection
         self.is_writing = is_writing
-        self.notes: dict[str, int] = {}
+        self.notes: dict[str, Any] = {}
 
     def leave(self) -> None:
         self.connection = None
@@ -212,7 +212,7 @@ class Database:
                     here.leave()
 
     @property
-    def notes(self) -> dict[str, int]:
+    def notes(self) -> dict[str, Any]:
         """What was found out about the state that this thread reads; forgotten with its transaction."""
         return self._here.notes if self._here.connection is not None else {}
 

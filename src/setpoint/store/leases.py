@@ -118,8 +118,8 @@ class Leases:
         if connection.dialect.name == "sqlite":
             connection.execute(insert(leases).values(fields))
             return lease
-        add = postgresql.insert(leases).values(fields).on_conflict_do_nothing()
-        return lease if connection.execute(add).rowcount else None
+        add = postgresql.insert(leases).values(fields).on_conflict_do_nothing().returning(leases.c.name)
+        return lease if connection.execute(add).scalar() is not None else None
 
     def _made(self, connection: Connection, name: str, holder: str, epoch: int, seconds: float) -> Lease:
         until = self._now(connection) + timedelta(seconds=seconds)

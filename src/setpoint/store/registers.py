@@ -7,7 +7,9 @@ not answered, it raises `TamperedError`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
@@ -32,6 +34,7 @@ T = TypeVar("T")
 
 _REPAIR = "restore the store from a backup; `setpoint audit verify` lists everything that was bent"
 _STREAM_ROWS = 5_000
+_REMEMBERED = 20_000
 _COUNTED = "records"
 _NTH = "nth"
 """What an audit row calls the number of records that there are with the one it announces."""
@@ -69,6 +72,8 @@ class Register(Generic[T]):
         self._audit = audit_log
         self._kind = kind
         self._decoder = msgspec.json.Decoder(type_)
+        self._read: OrderedDict[tuple[str, int], tuple[tuple[Any, ...], Kept[T]]] = OrderedDict()
+        self._lock = Lock()
 
     def get(self, id_: str) -> Kept[T]:
         """Answer the newest version; raise `NotFoundError`, `TamperedError`."""
@@ -170,6 +175,20 @@ class Register(Generic[T]):
         return query.order_by(records.c.version)
 
     def _kept(self, row: RowMapping) -> Kept[T]:
+        """Check and read a row; one that is the same in every column as when it was checked is not again."""
+        key, columns = (row["id"], row["version"]), tuple(row.values())
+        with self._lock:
+            known = self._read.get(key)
+        if known is not None and known[0] == columns:
+            return known[1]
+        kept = self._checked(row)
+        with self._lock:
+            self._read[key] = (columns, kept)
+            while len(self._read) > _REMEMBERED:
+                self._read.popitem(last=False)
+        return kept
+
+    def _checked(self, row: RowMapping) -> Kept[T]:
         fault = record_fault(row)
         if fault:
             raise TamperedError(fault, next_step=_REPAIR)

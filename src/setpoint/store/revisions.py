@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _HEAD = re.compile(r"(?:HEAD|head)(?:~(\d{1,9}))?")
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
 _SHOWN = 5
+_HEAD_NOTE = "head"
 
 
 class RevisionReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,13 @@ class Revisions:
     def head(self) -> Revision | None:
         """Answer the newest revision, or None before the first; raise `TamperedError`."""
         with self._database.read() as connection:
-            return _head(connection)
+            if self._database.is_writing:
+                return _head(connection)
+            # Of one moment there is one head.
+            notes = self._database.notes
+            if _HEAD_NOTE not in notes:
+                notes[_HEAD_NOTE] = _head(connection)
+            return notes[_HEAD_NOTE]
 
     def commit(
         self,

@@ -53,10 +53,12 @@ class Sights:
             if last is None:
                 insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
                 change = insert(sights).values(instance=name, **fields).on_conflict_do_nothing()
+                change = change.returning(sights.c.instance)
             else:
                 same = (sights.c.instance == name, sights.c.tried_at == last.tried_at)
-                change = update(sights).where(*same).values(fields)
-            is_mine = connection.execute(change).rowcount == 1
+                change = update(sights).where(*same).values(fields).returning(sights.c.instance)
+            # Not by the number of rows: that of an insertion is not known on PostgreSQL.
+            is_mine = connection.execute(change).scalar() is not None
         return begun if is_mine else None
 
     def note(self, name: str, change: Callable[[Sight], Sight]) -> Sight | None:

@@ -111,6 +111,8 @@ def test_a_controller_reminds_and_tells(scene):
     ops = scene.add(events=("override.ending_soon",))
     put(scene)
     scene.pass_by(minutes=27)
-    scene.poll(scene.controller())
+    controller = scene.controller()
+    scene.poll(controller)
+    scene.poll(controller)
     assert [notice.event for notice in ops.got] == ["override.ending_soon"]
     assert "ends soon" in ops.got[0].text

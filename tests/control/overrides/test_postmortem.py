@@ -218,8 +218,8 @@ def test_what_is_overridden_again_and_again_is_counted(past):
 
 
 def test_passwords_in_texts_are_masked(past):
-    secret = {"ours": "password=hunter2", "before": "postgresql://a:hunter3@h/d"}
-    held = (Held(parameter="log_format", running_before=None, **secret),)
+    ours, before = "password=hunter2", "postgresql://a:hunter3@h/d"
+    held = (Held(parameter="log_format", running_before=None, ours=ours, before=before),)
     past.keep(override(held=held))
     told = msgspec.json.encode(look_back(past.context, ID))
     assert b"hunter" not in told

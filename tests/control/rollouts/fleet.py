@@ -94,7 +94,7 @@ class Fleet:
             found = self.rollout(id_)
             if not found.is_open or (until and until in self.states(id_)):
                 return found
-            self.wait(max(pause, 0.1))
+            self.wait(max(pause, 10.0))
         message = f"not over: {self.states(id_)} {self.rollout(id_)}"
         raise AssertionError(message)
 
@@ -117,7 +117,7 @@ def wish(text: str = "all", settings: dict[str, str] | None = None, **rules: obj
         "waves": (Amount(share=0.5), Amount(share=1.0)),
         "soak_seconds": 60.0,
         "baseline_seconds": 60.0,
-        "sample_seconds": 5.0,
+        "sample_seconds": 10.0,
         **rules,
     }
     return RolloutWish(

@@ -27,7 +27,7 @@ def database(request) -> str:
 
 @pytest.fixture(params=["in process", "procrastinate"])
 def make_dispatch(request):
-    """Answer a way to make dispatches that share a queue, where their kind can; all are stopped at the end."""
+    """Answer a way to make dispatches that share a queue, where their kind can; all are stopped later."""
     made = []
 
     def make(threads=4):

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.control.town import found
 from tests.control.worker.site import START
 
 from setpoint.config.override import Held, Override, OverrideState
 from setpoint.control import change, execution
 from setpoint.engines.simulated.driver import restart
+from setpoint.policy.person import Role
 from setpoint.policy.selector import parse_selector
 
 OWN = {"sort_memory": "8MB"}
@@ -18,6 +20,12 @@ WINDOW = """
 policy: hours
 windows:
   - {id: night, what: change, opens: 02:00, closes: 03:00, zone: UTC, why: at night only}
+"""
+ASKING = """
+policy: safety
+approvals: {durability: 1}
+locks:
+  - {id: careful, classes: [durability], outcome: ask}
 """
 RESTARTS = WINDOW.replace("what: change", "what: restart")
 
@@ -38,7 +46,11 @@ def test_propose_plans_and_tells_once(site):
     server = drifted(site, "propose")
     assert "sort_memory" not in server.persisted
     (row,) = site.rows("drift.proposed")
-    assert (row.subject, row.detail["parameters"], row.detail["verdict"]) == ("shop", ["sort_memory"], "allow")
+    assert (row.subject, row.detail["parameters"], row.detail["verdict"]) == (
+        "shop",
+        ["sort_memory"],
+        "allow",
+    )
     assert change.find_made(site.context, row.detail["plan"]).instance == "shop"
     for _ in range(3):
         site.wait(700)
@@ -146,10 +158,70 @@ def test_a_waiver_that_the_plan_would_move_stands(site):
 def test_in_a_restart_window_it_is_restarted(site, monkeypatch):
     server = site.add("shop", mode="enforce", settings={"cache_size": "256MB"}, restart_command="restart it")
     address = site.setpoint.configuration().instance("shop").target
-    monkeypatch.setattr(execution, "run_restart_command", lambda command: restart(address))
+    monkeypatch.setattr(execution, "run_restart_command", lambda _: restart(address))
     site.setpoint.governance.put_policy("hours", RESTARTS, reason="agreed")
     site.look("shop")
     assert server.running["cache_size"] == "131072"
     site.wait(14.5 * 3600)
     site.look("shop")
     assert server.running["cache_size"] == "262144"
+
+
+class TestAmongPeople:
+    """The worker is a service with a token of its own, and may no more than that lets it."""
+
+    @pytest.fixture
+    def town(self, site):
+        site.add("shop", settings={"durable": "off"})
+        site.setpoint.governance.put_policy("safety", ASKING, reason="begins")
+        return found(site.setpoint)
+
+    def worker(self, site, town, *roles):
+        town.settle("robot", *roles)
+        robot = town.robot._context
+        site.context, site.at = robot, town.clock.at
+        site.wait = lambda seconds: town.clock.pass_by(seconds=seconds)
+
+    def set_mode(self, town, mode):
+        instance = msgspec.structs.replace(town.founder.configuration().instance("shop"), mode=mode)
+        town.lin.change_instance("shop", instance, reason="agreed")
+
+    def test_a_plan_that_needs_approvals_is_proposed_once(self, site, town):
+        self.set_mode(town, "propose")
+        self.worker(site, town, Role.OPERATOR)
+        for _ in range(3):
+            site.look("shop")
+            site.wait(700)
+        (change,) = town.lin.governance.changes()
+        assert (change.author, change.subject, change.state) == ("robot", "shop", "open")
+        town.mara.governance.reject(change.id, reason="not now")
+        for _ in range(3):
+            site.look("shop")
+            site.wait(700)
+        assert len(town.lin.governance.changes()) == 1
+
+    def test_what_is_enforced_waits_for_its_approval(self, site, town):
+        self.set_mode(town, "enforce")
+        self.worker(site, town, Role.OPERATOR)
+        site.look("shop")
+        (change,) = town.lin.governance.changes()
+        assert "durable" not in site.server("shop").persisted
+        town.mara.governance.approve(change.id)
+        site.look("shop")
+        assert site.server("shop").persisted == {"durable": "off"}
+        assert town.lin.governance.change(change.id).state == "spent"
+
+    def test_a_worker_that_may_only_look_only_looks(self, site, town):
+        self.set_mode(town, "enforce")
+        self.worker(site, town, Role.VIEWER)
+        for _ in range(3):
+            site.look("shop")
+            site.wait(700)
+        assert site.server("shop").persisted == {}
+        assert len(site.rows("enforce.refused")) == 1
+        assert site.actions("gate.refused") == []
+
+    def test_what_a_worker_may_not_see_it_does_not_try(self, site, town):
+        self.worker(site, town)
+        assert site.sweep_for(120) == []
+        assert site.actions("gate.refused") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from tests.control.worker.site import Hand
@@ -21,7 +22,7 @@ def test_every_instance_is_looked_at_once_in_each_interval(site):
     for name in {name for name, _ in looked}:
         times = [at for other, at in looked if other == name]
         assert times[0] <= 61
-        assert all(abs(later - earlier - 60) < 3 for earlier, later in zip(times, times[1:], strict=False))
+        assert all(abs(later - earlier - 60) < 3 for earlier, later in pairwise(times))
     assert set(Counter(name for name, _ in looked).values()) == {4}
     assert len({round(at) for _, at in looked}) > 20
 
@@ -67,7 +68,7 @@ def test_who_does_not_answer_is_asked_less_and_is_known_by_its_age(site):
     seen_at = site.store.sights.find("shop").seen_at
     site.server("shop").is_up = False
     looked = site.sweep_for(3000)
-    gaps = [later - earlier for (_, earlier), (_, later) in zip(looked, looked[1:], strict=False)]
+    gaps = [later - earlier for (_, earlier), (_, later) in pairwise(looked)]
     assert 7 <= len(looked) <= 10
     assert max(gaps) <= 603
     assert gaps == sorted(gaps)

@@ -51,8 +51,8 @@ class Standing:
     """How a channel stands.
 
     `behind` counts the notices it waits for (at most `COUNTED_ROWS` rows are looked at, then `is_more`).
-    `reached_at` is the time of the last row that was told or passed by, None before the first. `failing_since`
-    and `fault` speak of a channel that does not take its notices now.
+    `reached_at` is the time of the last row that was told or passed by, None before the first.
+    `failing_since` and `fault` speak of a channel that does not take its notices now.
     """
 
     channel: Channel

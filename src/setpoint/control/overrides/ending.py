@@ -64,7 +64,7 @@ def end(context: Context, name: str, *, because: str) -> Override:
             raise RefusedError(message, where=kept.value.instance)
     if kept.value.is_desired:
         kept = mark(context, kept, EndReason.BY_HAND, because=because, actor=permit.actor)
-    return finish(context, kept.value.id).value
+    return finish(context, kept.value.id, link=None).value
 
 
 def mark(
@@ -83,9 +83,10 @@ def mark(
     return standing.put(context, kept, ending, "override.ending", detail, actor=actor)
 
 
-def finish(context: Context, id_: str) -> Kept[Override]:
+def finish(context: Context, id_: str, *, link: LinkKind | None = LinkKind.RECONCILER) -> Kept[Override]:
     """Put the instance of an override back that is desired no more; answer the override once it is over.
 
+    `link` is the link of its chain that does so, None for a person.
     Raises `HeldError` where somebody else is at just that, and whatever keeps the instance from being put
     back; then it is to be tried again.
     """
@@ -104,7 +105,7 @@ def finish(context: Context, id_: str) -> Kept[Override]:
         instance = context.head()[1].instance(kept.value.instance)
         with held_instance(context, kept.value.instance, instance, permit, is_ending=True) as held:
             driver, is_taking_over = held
-            return _End(context, kept, instance, driver, lease, is_taking_over).carry_out()
+            return _End(context, kept, instance, driver, lease, link, is_taking_over).carry_out()
     finally:
         context.store.leases.release(lease)
 
@@ -118,6 +119,7 @@ class _End:
     instance: Instance
     driver: Driver
     lease: Lease
+    link: LinkKind | None
     is_taking_over: bool
 
     def carry_out(self) -> Kept[Override]:
@@ -211,7 +213,7 @@ class _End:
         )
         detail = {
             "why": override.ending_why.value if override.ending_why is not None else "",
-            "by": link.value if link is not None else "somebody else",
+            "by": link.value if link is not None else "hand",
             "late_seconds": round(over.late_seconds or 0.0, 3),
             "left_alone": sorted(left.clashes),
         }
@@ -223,7 +225,7 @@ class _End:
     def _done_by(self, ending: Ending) -> tuple[LinkKind | None, datetime | None]:
         """Answer which link put the instance back, and when where that is known and was not just now."""
         if ending.plan.steps:
-            return LinkKind.RECONCILER, None
+            return self.link, None
         outcome = chain.outcome_of(self.context, self.kept.value.id)
         if outcome is not None and outcome.is_over:
             return outcome.link, outcome.at

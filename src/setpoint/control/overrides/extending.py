@@ -31,6 +31,7 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
     kept = standing.find(context, name)
     override = kept.value
     with gate.witnessed(context, Right.BREAK_GLASS, override.instance):
+        gate.require(context, Right.BREAK_GLASS, override.instance)
         because = words.require_reason(because)
         if not seconds > 0 or seconds == float("inf"):
             message = f"an override is extended by some time, not by {seconds:g} s"

@@ -303,10 +303,7 @@ def _plan(
     layer = Layer(LayerKind.OVERRIDE, name, dict(settings))
     wanted = {key: Resolved(text, (layer,)) for key, text in settings.items() if text is not None}
     made = make_plan(engine, wanted, observation, catalog, revision=revision)
-    blocked = [
-        InputError(f"{each.parameter}: {each.why}", where=name, next_step=each.next_step)
-        for each in made.blocked
-    ]
+    blocked = [InputError(f"{each.parameter}: {each.why}", next_step=each.next_step) for each in made.blocked]
     if blocked:
         raise InputErrors(blocked, where=name)
     waiting = sorted(made.restarts) or [step.reason for step in made.steps if step.kind is StepKind.RESTART]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
     from setpoint.control.rollouts.rows import Rows
-    from setpoint.control.worker.dispatch import Dispatch, Handler
+    from setpoint.control.worker.dispatch import Dispatch
 
 WORK, BACK, LOOK = "rollout.work", "rollout.back", "rollout.look"
 """The kinds of tasks that it hands out."""
@@ -68,14 +68,6 @@ class RolloutController:
                 context.store.leases.release(lease)
         return min(due)
 
-    def handlers(self, context: Context) -> Mapping[str, Handler]:
-        """Answer who does the tasks that this controller hands out."""
-        return {
-            WORK: lambda task: _quietly(work, context, task),
-            BACK: lambda task: _quietly(take_back, context, task),
-            LOOK: lambda task: _look(context, task.argument["instance"]),
-        }
-
     def _advance(self, context: Context, id_: str) -> None:
         """Go on as far as the rows let: an action that was done may make another one due."""
         for _ in range(_MOST_PASSES):
@@ -114,9 +106,8 @@ class RolloutController:
         if self._dispatch is not None:
             self._dispatch.submit(tasks)
             return
-        handlers = self.handlers(context)
         for task in tasks:
-            handlers[task.kind](task)
+            WORKS[task.kind](context, task)
 
 
 def _task(kind: str, id_: str, instance: str) -> Task:
@@ -125,20 +116,29 @@ def _task(kind: str, id_: str, instance: str) -> Task:
     return Task(kind=kind, key=key, argument=argument, priority=_PRIORITIES[kind])
 
 
-def _quietly(step: Callable[[Context, str, str], None], context: Context, task: Task) -> None:
-    """Take a step; that somebody else took one at the same time is no fault."""
+def _do_work(context: Context, task: Task) -> None:
+    """Go a step on; that somebody else took one at the same time is no fault."""
     with suppress(ConflictError):
-        step(context, task.argument["rollout"], task.argument["instance"])
+        work(context, task.argument["rollout"], task.argument["instance"])
 
 
-def _look(context: Context, instance: str) -> None:
+def _do_back(context: Context, task: Task) -> None:
+    with suppress(ConflictError):
+        take_back(context, task.argument["rollout"], task.argument["instance"])
+
+
+def _do_look(context: Context, task: Task) -> None:
     """Observe; an instance that does not answer is judged by not having been seen."""
     try:
-        observe(context, instance)
+        observe(context, task.argument["instance"])
     except StoreUnavailableError:
         raise
     except SetpointError:
         return
+
+
+WORKS: Mapping[str, Callable[[Context, Task], None]] = {WORK: _do_work, BACK: _do_back, LOOK: _do_look}
+"""Who does the tasks that the controller hands out, by their kind."""
 
 
 def _move(context: Context, rows: Rows, action: Action, permit: Permit) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.control.notices import NoticeController
 from setpoint.control.overrides import chain
+from setpoint.control.rollouts.controller import WORKS, RolloutController
 from setpoint.control.worker.health import Health, Heartbeat
 from setpoint.control.worker.modes import act
 from setpoint.control.worker.reconciler import Reconciler
@@ -58,8 +59,9 @@ def make_crew(
         *spoolers,
         NoticeController(),
         sweep,
+        RolloutController(health.id, dispatch),
         Upkeep(health.id),
         Heartbeat(health, dispatch, sweep.lag_seconds, metrics_file),
     )
-    works = {OBSERVE: sweep.observe, ACT: act}
+    works = {OBSERVE: sweep.observe, ACT: act, **WORKS}
     return Crew(context, Worker(context, controllers, dispatch, health, works), sweep, health)

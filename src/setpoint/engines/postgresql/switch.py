@@ -4,7 +4,8 @@ ALTER SYSTEM runs alone, in no block and no function, so it cannot be conditiona
 earlier) begins jobs with the minute. Hence a guarding job runs every minute. Near the deadline it waits for
 it, and if the persisted text is still ours it schedules the one statement that puts it back, for the next
 minute. Until then it watches twice a second, and takes that statement away when somebody else writes. Once
-nothing is ours any more it has the files loaded and removes itself. Late by a minute and a second at most.
+nothing is ours any more it has the files loaded and removes itself. So it is late by a minute and a second at
+most, by two minutes where it was armed less than a minute ahead.
 
 Facts: pg_cron's documentation and source (jobs run as the user who scheduled them, in the database where the
 extension is, over a connection of their own; none on a standby); ALTER SYSTEM in PostgreSQL's documentation.
@@ -138,7 +139,7 @@ class CronSwitch:
             return _failed(f"its job fails: {' '.join(said.split())}")
         return Armed(
             state=LinkState.ARMED,
-            detail=f"job {_own(order)}, acts within 62 s after {order.deadline.isoformat()}",
+            detail=f"job {_own(order)}, acts within 2 minutes after {order.deadline.isoformat()}",
         )
 
     def disarm(self, order: Order) -> Generator[Request, Reply, Armed]:

@@ -46,7 +46,7 @@ class Load:
         """Draw what this instance is like."""
         self._lot = random.Random(self.seed)  # noqa: S311 - a seeded simulation, no secret
         self._base = 200 * exp(self._lot.gauss(0, 0.7))
-        self._noise = 1.0
+        self._noise = self._pace = 1.0
 
     def metrics(self, running: Mapping[str, str]) -> dict[str, float]:
         """Answer the metrics as of now; what went by since the last look counts by the rates of then."""
@@ -56,6 +56,7 @@ class Load:
             self._counters[name] = self._counters.get(name, 0.0) + rate * max(passed, 0.0)
         if passed > 0 or not self._rates:
             self._noise = exp(self._lot.gauss(0, self.noise))
+            self._pace = exp(self._lot.gauss(0, self.noise))
         self._at, self._rates = now, self._rates_with(running, now)
         gauges = {"lock.waiters": 0.0, "conn.active": self._rates["sess.active_seconds"]}
         if self.lag_seconds is not None:
@@ -65,7 +66,7 @@ class Load:
     def _rates_with(self, running: Mapping[str, str], now: datetime) -> dict[str, float]:
         tide = exp(_TIDE * sin(2 * pi * now.timestamp() / _DAY_SECONDS))
         commits = self._base * tide * self._noise * _worth(running)
-        busy = commits * _BUSY_SECONDS / _worth(running)
+        busy = commits * _BUSY_SECONDS * self._pace / _worth(running)
         return {"txn.commit": commits, "txn.rollback": commits / 500, "sess.active_seconds": busy}
 
 

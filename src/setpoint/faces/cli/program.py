@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "apply": "Apply a plan and read everything back; or take it back.",
         "verify": "Look at an instance and judge it.",
         "override": "Set something for a while in an emergency; it ends by its deadline.",
+        "rollout": "Take a change over many instances in waves.",
     },
     "Govern": {
         "change": "Propose what needs approvals; approve, reject and carry out.",
