@@ -65,14 +65,15 @@ class Life:
         self.passed += 1
         if self.passed == self.death or (self.at and name.startswith(self.at)):
             self.at, self.death = "", 0
-            os.kill(os.getpid(), self.signal)
+            # To this very thread, so that not even a moment of what follows is done.
+            signal.pthread_kill(threading.get_ident(), self.signal)
 
     def watch(self, owner: object, name: str) -> None:
         inner = getattr(owner, name)
 
         @wraps(inner)
         def call(*args, **options):
-            what = _named(name, args, options)
+            what = _named(owner, name, args, options)
             self.pass_point(f"before {what}")
             answer = inner(*args, **options)
             self.pass_point(f"after {what}")
@@ -81,12 +82,14 @@ class Life:
         setattr(owner, name, call)
 
 
-def _named(name: str, args: tuple, options: dict) -> str:
+def _named(owner: object, name: str, args: tuple, options: dict) -> str:
     """Say which call it is: of a statement its beginning, of a record the action."""
     if name == "run":
         return f"run {' '.join(args[1].text.split()[:3])}"
-    if "action" in options:
+    if owner is Register:
         return f"put {options['action']}"
+    if owner in (Spool, guardian):
+        return f"{'spool' if owner is Spool else 'guardian'} {name}"
     return name
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -196,7 +197,8 @@ def store_away_across_the_deadline(stage: Stage) -> None:
 
     await_that(is_told, "the store was told")
     over = stage.site.now(id_)
-    assert over.ended_by is LinkKind.SPOOL
+    # Who has a file open goes on with it, wherever it was moved.
+    assert over.ended_by in ({LinkKind.SPOOL} if stage.kind == "postgresql" else {LinkKind.SPOOL, LinkKind.RECONCILER})
     assert over.late_seconds <= LAW_SECONDS + WORK_SECONDS
     stage.demand_record()
 
@@ -214,6 +216,29 @@ def store_away_for_long_and_back(stage: Stage) -> None:
     bring_back()
     await_that(lambda: not _looked_at(stage, id_).is_open, "the store was told", seconds=LAW_SECONDS + WORK_SECONDS)
     stage.demand_record()
+
+
+def store_that_cannot_be_written(stage: Stage) -> None:
+    """The rows can be read but not written, as with a full disk or a writer that hangs: the spool ends it."""
+    stage.worker()
+    id_ = stage.start(2.0)
+    let_go = _keep_writers_out(stage)
+    try:
+        await_that(lambda: stage.site.persisted() is None, "it is off")
+    finally:
+        let_go()
+    stage.await_end(id_)
+    stage.demand_record()
+
+
+def _keep_writers_out(stage: Stage) -> Callable[[], None]:
+    if stage.kind == "postgresql":
+        held = psycopg.connect(stage.site.store, autocommit=True)
+        held.execute("SELECT pg_advisory_lock(%s)", [0x5E7_0001])
+        return held.close
+    file = sqlite3.connect(stage.site.store, isolation_level=None, check_same_thread=False)
+    file.execute("BEGIN IMMEDIATE")
+    return file.close
 
 
 def _looked_at(stage: Stage, id_: str) -> Override:
@@ -304,7 +329,7 @@ def _jump(stage: Stage, seconds: float) -> None:
 def whole_control_plane_dead_but_the_guard(stage: Stage) -> None:
     """Starter and worker are dead: the guard process ends it, and the next worker tells the store."""
     worker = stage.worker()
-    id_ = stage.start(1.0, is_unguarded=False)
+    id_ = stage.start(4.0, is_unguarded=False)
     armed = {link.kind for link in stage.site.now(id_).links if link.state is LinkState.ARMED}
     assert LinkKind.GUARD_PROCESS in armed
     worker.kill()
@@ -319,7 +344,7 @@ def extended_and_killed_between(stage: Stage) -> None:
     stage.worker()
     id_ = stage.start(2.0)
     due = stage.site.now(id_).deadline
-    stage.nursery.have("extend", **stage.order(id=id_, seconds=1.5, at="after put override.extended")).wait()
+    stage.nursery.have("extend", **stage.order(id=id_, seconds=1.5, at="before spool put")).wait()
     assert stage.site.now(id_).deadline > due
     over = stage.demand_law(id_)
     assert over.ended_at >= over.deadline
@@ -354,6 +379,7 @@ SCENARIOS = [
     stopped_with_a_person_coming_before_anybody,
     store_away_across_the_deadline,
     store_away_for_long_and_back,
+    store_that_cannot_be_written,
     killed_in_one_while_another_is_due,
     claimant_killed_in_the_middle,
     starter_killed_with_the_effect_there,

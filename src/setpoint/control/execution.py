@@ -85,6 +85,8 @@ def make_application(
     permit: Permit,
     logbook: Logbook,
     restart: Callable[[], None] | None,
+    *,
+    is_one_way: bool = False,
 ) -> Application:
     """Put an application together."""
     return Application(
@@ -95,6 +97,7 @@ def make_application(
         now=context.now,
         holder=context.holder(permit.actor),
         restart=restart,
+        is_one_way=is_one_way,
     )
 
 

@@ -146,6 +146,7 @@ def run_ending(
         journal=journal if journal is not None else Unwritten(),
         now=now,
         holder=holder,
+        is_one_way=True,
     ).run()
     left, observation, catalog = settle(
         engine, driver, order, verified.observation, verified.catalog, now=now

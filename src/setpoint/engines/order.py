@@ -45,6 +45,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     deadline_moment: Moment | None = None
     written_at: datetime
 
+    def is_same(self, other: Order) -> bool:
+        """Tell whether another order asks for the same, whenever it was written."""
+        return msgspec.structs.replace(other, written_at=self.written_at) == self
+
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a switch: its state, and where it is or why it is not there, in words."""

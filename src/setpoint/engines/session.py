@@ -127,7 +127,8 @@ class Application:
     """One plan being applied to one instance.
 
     `restart` is the way to restart the server, None when that was not asked for: restart-only parameters are
-    then set and left waiting. `now` is asked for the time of each observation.
+    then set and left waiting. `now` is asked for the time of each observation. What is `is_one_way` never
+    goes back: it is made anew from what is seen, by whoever comes next, until it is done.
     """
 
     engine: Engine
@@ -137,10 +138,13 @@ class Application:
     now: Callable[[], datetime]
     holder: str
     restart: Callable[[], None] | None = None
+    is_one_way: bool = False
     _before: Observation | None = field(default=None, init=False)
     """The instance as `check` found it; every way back ends there."""
     _is_sure: bool = field(default=True, init=False)
     """Whether the work is known to be ours: after a new connection only once the journal was asked."""
+    _foreign: set[str] = field(default_factory=set[str], init=False)
+    """Parameters that somebody else was found to have changed while going back."""
     _rescued: str = field(default="", init=False)
     """What was done to the files of a server that did not start, in one sentence."""
 
@@ -178,6 +182,8 @@ class Application:
             was_restarted = any(self.plan.steps[number].kind is StepKind.RESTART for number in begun)
             return self._wait_until_right(was_restarted=was_restarted)
         except (SetpointError, KeyboardInterrupt) as fault:
+            if self.is_one_way:
+                raise
             self._go_back(fault, begun)
             raise  # pragma: no cover - going back always raises
 
@@ -265,6 +271,12 @@ class Application:
             raise ApplyError(
                 message, state="mixed", where=where, next_step=second.next_step or "plan again"
             ) from fault
+        if self._foreign:
+            names = ", ".join(sorted(self._foreign))
+            message = f"{self._told(fault)}; somebody else changed {names} meanwhile, which was left alone"
+            raise ApplyError(
+                message, state="mixed", where=where, next_step="plan again to see what differs"
+            ) from fault
         if not is_back:
             message = f"{self._told(fault)}; what stood before could not be read back"
             raise ApplyError(
@@ -313,8 +325,23 @@ class Application:
         self._reconnect(seconds)
 
     def _undo_steps(self, numbers: Sequence[int]) -> None:
+        """Undo steps, the last one first, where what stands is ours.
+
+        A step whose answer was lost may have happened or not, and while we were away a person may have come.
+        """
+        now, catalog = self._observe()
         steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
-        undoing = [step.undo for step in steps if step.parameter]
+        undoing: list[tuple[Request, ...]] = []
+        for step in steps:
+            if not step.parameter:
+                continue
+            observed = now.setting(step.parameter)
+            prior = step.prior.persisted if step.prior is not None else None
+            is_ours = is_persisted(step.parameter, step.text, observed, catalog)
+            if is_ours or is_persisted(step.parameter, prior, observed, catalog):
+                undoing.append(step.undo)
+            else:
+                self._foreign.add(step.parameter)
         reloading = [step.do for step in self.plan.steps if step.kind is StepKind.RELOAD] if undoing else []
         for requests in (*undoing, *reloading):
             for request in requests:

@@ -21,9 +21,9 @@ class Turns:
         self._waiting: deque[Lock] = deque()
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     @contextmanager
     def turn(self, timeout_seconds: float) -> Generator[None]:

@@ -62,9 +62,9 @@ def order_of(address: str, seconds: float, *, override: str, instance: str, pass
     )
 
 
-def wait_until(is_so, what: str = "") -> None:
+def wait_until(is_so, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for what another process or thread does, with patience."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"never: {what or is_so}"
+        assert time.monotonic() < deadline, f"never: {is_so}"
         time.sleep(0.01)

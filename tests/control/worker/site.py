@@ -51,6 +51,8 @@ class Site:
     at: datetime = START
     interval: float = 60.0
     hand: Hand = field(default_factory=Hand)
+    clocks: list = field(default_factory=list)
+    """Clocks of others, which go with ours."""
 
     def __post_init__(self) -> None:
         self.store = Store.create(self.folder / "setpoint.db")
@@ -62,6 +64,8 @@ class Site:
 
     def wait(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
+        for clock in self.clocks:
+            clock.at = self.at
 
     def add(self, name: str, mode="observe", settings=None, **fields):
         instance = Instance(

@@ -22,6 +22,7 @@ from setpoint.engines.order import Back, Order
 from setpoint.engines.plan import Request
 from setpoint.engines.port import Target
 from setpoint.engines.postgresql import ENGINE
+from setpoint.engines.postgresql.driver import PostgresDriver
 from setpoint.engines.session import drive
 from setpoint.errors import NotPermittedError, UnreachableError
 
@@ -134,6 +135,7 @@ def test_a_statement_that_is_under_way_is_ended_with_its_session(server):
     with closing(connect(server.dsn)) as first, closing(connect(server.dsn)) as second:
         first.lock("apply by ada")
         pid = first.run(Request(text="SELECT pg_backend_pid()")).rows[0][0]
+        assert isinstance(first, PostgresDriver)
         first._connection.send_query(b"SELECT pg_sleep(600)")
         second.lock("ending", is_preempting=True)
         found = second.run(Request(text=f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"))

@@ -91,6 +91,21 @@ def disarm(context: Context, driver: Driver, order: Order) -> tuple[Link, ...]:
     )
 
 
+def guarded(context: Context) -> frozenset[str]:
+    """Answer the overrides that the guard process of this host has orders for."""
+    folder = guardian_folder(context)
+    return frozenset(each.override for each in Spool(folder).orders()) if folder is not None else frozenset()
+
+
+def let_go(context: Context, override_id: str) -> None:
+    """Take away what this host holds for an override that is over; raise `UnavailableError`."""
+    folder, spool = guardian_folder(context), spool_of(context)
+    if folder is not None and Spool(folder).order(override_id) is not None:
+        guardian.disarm(folder, override_id)
+    if spool is not None:
+        spool.remove(override_id)
+
+
 def outcome_of(context: Context, override_id: str) -> Outcome | None:
     """Answer what the spool or the guard process did to an override while nobody could be told."""
     for folder in filter(None, (spool_folder(context), guardian_folder(context))):

@@ -185,7 +185,7 @@ class _End:
         permit = gate.permit_to_end(context, self.kept.value)
         keep_plan(context, made, permit.actor)
         logbook = Logbook(context, made, work="ending", is_taking_over=self.is_taking_over)
-        application = make_application(context, self.driver, made, permit, logbook, None)
+        application = make_application(context, self.driver, made, permit, logbook, None, is_one_way=True)
         application.check()
         with store.transaction():
             # Whoever has the lease by now goes on without us.

@@ -135,7 +135,8 @@ def receive(connection: socket.socket) -> bytes:
 
 
 def _judge(answer: Answer, order: Order) -> Armed:
-    if answer.state is LinkState.ARMED and answer.order != order:
+    held = answer.order
+    if answer.state is LinkState.ARMED and (held is None or not held.is_same(order)):
         return Armed(state=LinkState.FAILED, detail="the guard process holds another order for it")
     return Armed(state=answer.state, detail=answer.detail)
 

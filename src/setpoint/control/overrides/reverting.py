@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import Clash, LinkKind
-from setpoint.control.clock import elapsed_seconds, seconds_left, utc_now
+from setpoint.control.clock import SteadyClock, elapsed_seconds, seconds_left, utc_now
 from setpoint.control.overrides.spool import Outcome, Spool
 from setpoint.engines.ending import run_ending
 from setpoint.engines.port import Target
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 FIRST_BACKOFF_SECONDS = 0.2
 LAST_BACKOFF_SECONDS = 5.0
 _POLL_SECONDS = 1.0
-_AT_ONCE = 8
+_AT_ONCE = 64
+"""Threads enough that instances which hang, each for its timeout, keep none waiting that answers."""
+
 _TIMEOUT_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
 
@@ -55,19 +57,26 @@ def connect(
     return get_engine(order.engine).connect(target, is_read_only=is_read_only)
 
 
-def revert(order: Order, *, read_secret: ReadSecret, holder: str, link: LinkKind) -> Outcome:
+def revert(
+    order: Order,
+    *,
+    read_secret: ReadSecret,
+    holder: str,
+    link: LinkKind,
+    clock: Callable[[], datetime] = utc_now,
+) -> Outcome:
     """End one override and answer what became of it; raise what keeps its instance from being put back.
 
     The instance is taken from whoever is at it. It is over once it was read back without the override.
     """
     with closing(connect(order, read_secret, is_read_only=False)) as driver:
-        ended = run_ending(get_engine(order.engine), driver, order, now=utc_now, holder=holder)
+        ended = run_ending(get_engine(order.engine), driver, order, now=clock, holder=holder)
     blocked = [f"{each.parameter}: {each.why}" for each in ended.left.plan.blocked]
     return Outcome(
         override=order.override,
         instance=order.instance,
         link=link,
-        at=utc_now(),
+        at=clock(),
         is_over=ended.is_over,
         was_touched=ended.verified is not None,
         clashes=_clashes(order, ended),
@@ -89,12 +98,14 @@ class _Attempt:
 class Reverting:
     """The orders of one spool on their way to their end, each tried again after 0.2 s to 5 s.
 
-    `link` is what it acts as; `grace_seconds` is how long after its deadline an order is left to others.
+    `link` is what it acts as; `grace_seconds` is how long after its deadline an order is left to others;
+    `clock` tells the time of day that outcomes bear.
     """
 
     spool: Spool
     link: LinkKind
     grace_seconds: float = 0.0
+    clock: Callable[[], datetime] = field(default_factory=lambda: SteadyClock(utc_now))
     _attempts: dict[str, _Attempt] = field(default_factory=dict[str, _Attempt], init=False)
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, "reverting"), init=False
@@ -118,7 +129,7 @@ class Reverting:
         for fault in set(spooled.faults) - self._told:
             _LOG.error("%s", fault)
         self._told = frozenset(spooled.faults)
-        now, here, wait = now or utc_now(), elapsed_seconds(), _POLL_SECONDS
+        now, here, wait = now or self.clock(), elapsed_seconds(), _POLL_SECONDS
         with self._lock:
             known = {
                 order.override: self._attempts.get(order.override, _Attempt()) for order in spooled.orders
@@ -178,7 +189,7 @@ class Reverting:
         """End an order that stands still as it was read; answer why it is not over, empty when it is."""
         if self.spool.order(order.override) != order:
             return ""
-        outcome = revert(order, read_secret=read_secret, holder=holder, link=self.link)
+        outcome = revert(order, read_secret=read_secret, holder=holder, link=self.link, clock=self.clock)
         if not outcome.is_over:
             return outcome.fault
         before = self.spool.outcome(order.override)
@@ -191,7 +202,7 @@ class Reverting:
     def _note_vain(self, order: Order, fault: str) -> None:
         """Leave word of what is in the way; that this fails too must not keep the next try from coming."""
         outcome = Outcome(
-            override=order.override, instance=order.instance, link=self.link, at=utc_now(), fault=fault
+            override=order.override, instance=order.instance, link=self.link, at=self.clock(), fault=fault
         )
         with suppress(UnavailableError):
             known = self.spool.outcome(order.override)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from setpoint.config.override import EndReason, Override, OverrideState
 from setpoint.control import gate
-from setpoint.control.overrides import chain, ending, standing
+from setpoint.control.overrides import chain, ending, guardian, standing
 from setpoint.control.overrides.orders import first_order, order_now
 from setpoint.control.overrides.verdict import moves_of
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.engines.planner import is_persisted
 from setpoint.engines.session import observe as look
-from setpoint.errors import UnavailableError
+from setpoint.errors import SetpointError, UnavailableError
 from setpoint.policy.guardrail import guardrails_for, judge_guardrail
 from setpoint.policy.rules import Guardrail
 
@@ -66,6 +67,12 @@ def watch(context: Context, id_: str) -> float:
     return min((rule.every_seconds for rule in guards.values()), default=WATCH_SECONDS)
 
 
+def let_go(context: Context, override_id: str) -> None:
+    """Take this host's orders for an override away that is over, so that nobody acts on them any more."""
+    with suppress(SetpointError):
+        chain.let_go(context, override_id)
+
+
 def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
     """Bring this host's spool to what is open, so that the store may go away at any moment."""
     spool = chain.spool_of(context)
@@ -73,9 +80,12 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
         return
     kept = {order.override: order for order in spool.orders()}
     configuration = context.head()[1]
+    folder = chain.guardian_folder(context)
+    if folder is not None:
+        guardian.revive(folder)
     wanted = {each.id: each for each in open_ones if each.instance in configuration.instances}
-    for id_ in kept.keys() - wanted.keys():
-        spool.remove(id_)
+    for id_ in (kept.keys() | chain.guarded(context)) - wanted.keys():
+        let_go(context, id_)
     for id_, override in wanted.items():
         order = first_order(override, configuration.instance(override.instance), at=context.now())
         known = kept.get(id_)

@@ -112,7 +112,7 @@ def _propose(context: Context, name: str, planned: Planned, *, is_told: bool) ->
     """Hand a plan to people: as a proposal where it needs their approvals, else as one more plan."""
     if is_told or _ask(context, planned):
         return
-    permit = gate.require(context, Right.PROPOSE, name)
+    permit = gate.require(context, Right.OBSERVE, name)
     detail = {
         "plan": planned.plan.hash,
         "parameters": _moved(planned),
@@ -179,6 +179,14 @@ def _ask(context: Context, planned: Planned) -> bool:
         return False
     if admission.open_change(context, planned.plan.hash) is not None:
         return True
+    name = planned.plan.instance
+    principal = gate.authenticate(context, Right.PROPOSE, name)
+    # A store of one user knows nobody who could approve; the gate would refuse, and write that down.
+    is_let = not principal.is_single_user and principal.may(
+        Right.PROPOSE, name, context.head()[1].instance(name)
+    )
+    if not is_let:
+        return False
     try:
         proposals.propose_plan(context, planned.plan, reason="the instance has drifted")
     except RefusedError:

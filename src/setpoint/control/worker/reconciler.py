@@ -18,7 +18,14 @@ import msgspec
 from setpoint.config.override import EndReason, Override, OverrideState
 from setpoint.control.clock import is_over, seconds_left
 from setpoint.control.overrides import ending, standing, watching
-from setpoint.errors import ConflictError, HeldError, NotFoundError, SetpointError, StoreUnavailableError
+from setpoint.errors import (
+    ConflictError,
+    HeldError,
+    NotFoundError,
+    SetpointError,
+    StoreUnavailableError,
+    TamperedError,
+)
 
 if TYPE_CHECKING:
     from setpoint.control.context import Context
@@ -33,7 +40,10 @@ OVERDUE = timedelta(seconds=10)
 _PAUSES = (0.2, 5.0)
 """The first pause after a failure, which doubles, and the longest one, in seconds."""
 
-_AT_ONCE = 8
+_AT_ONCE = 64
+_SLOWLY_AT_ONCE = 32
+_WATCHERS = 16
+"""Threads enough that instances which hang, each for its timeout, keep none waiting that answers."""
 _RESYNC_SECONDS = 30.0
 _STORE_SECONDS = 0.5
 _LOG = logging.getLogger("setpoint.worker")
@@ -62,8 +72,11 @@ class Reconciler:
     _enders: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, "ending"), init=False
     )
+    _slow_enders: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_SLOWLY_AT_ONCE, "ending-again"), init=False
+    )
     _watchers: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(2, "watching"), init=False
+        default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watching"), init=False
     )
 
     def poll(self, context: Context) -> float:
@@ -95,6 +108,7 @@ class Reconciler:
     def stop(self) -> None:
         """Finish what is in hand."""
         self._enders.shutdown(wait=True, cancel_futures=True)
+        self._slow_enders.shutdown(wait=True, cancel_futures=True)
         self._watchers.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, context: Context) -> None:
@@ -102,8 +116,7 @@ class Reconciler:
         here = time.monotonic()
         if self._seq < 0 or here - self._read_at > _RESYNC_SECONDS:
             head = context.store.audit.head().seq
-            everything = context.store.overrides.all()
-            self._open = {id_: kept for id_, kept in everything.items() if kept.value.is_open}
+            self._open = {id_: kept for id_, kept in _everything(context).items() if kept.value.is_open}
             self._seq, self._read_at = head, here
             watching.sync_spool(context, [kept.value for kept in self._open.values()])
             return
@@ -114,9 +127,14 @@ class Reconciler:
             self._seq = rows[-1].seq
 
     def _look_again(self, context: Context, id_: str) -> None:
-        kept = context.store.overrides.find(id_)
+        try:
+            kept = context.store.overrides.find(id_)
+        except TamperedError as fault:
+            _LOG.error("%s", fault)
+            kept = None
         if kept is None or not kept.value.is_open:
             self._open.pop(id_, None)
+            watching.let_go(context, id_)
             for known in (self._tries, self._watch_at):
                 known.pop(id_, None)
         else:
@@ -147,7 +165,9 @@ class Reconciler:
         again = self._tries.setdefault(override.id, _Try())
         if here < again.at:
             return again.at - here
-        self._ending[override.id] = self._enders.submit(self._end, context, override.id)
+        # What failed before waits for its like, and for nothing that is tried for the first time.
+        enders = self._slow_enders if again.pause else self._enders
+        self._ending[override.id] = enders.submit(self._end, context, override.id)
         return POLL_SECONDS
 
     def _watch(self, context: Context, kept: Kept[Override], here: float) -> None:
@@ -170,6 +190,22 @@ class Reconciler:
             again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
             again.at = time.monotonic() + again.pause
             _raise_alarm(context, id_, fault)
+
+
+def _everything(context: Context) -> dict[str, Kept[Override]]:
+    """Answer all overrides; where one was bent, all others: no override is to stand for what another is."""
+    try:
+        return context.store.overrides.all()
+    except TamperedError as fault:
+        _LOG.error("%s", fault)
+    found: dict[str, Kept[Override]] = {}
+    for row in context.store.audit.rows(action="override.started"):
+        id_ = str(row.detail["override"])
+        try:
+            found[id_] = context.store.overrides.get(id_)
+        except (TamperedError, NotFoundError) as fault:
+            _LOG.error("%s", fault)
+    return found
 
 
 def _why(context: Context, override: Override) -> EndReason:

@@ -91,9 +91,9 @@ class SimulatedDriver:
         self._lock.give_back()
 
     def _live(self) -> Server:
-        server = server_at(self._target.address)
-        self._check_up(server)
-        return server
+        with alone(self._target.address, timeout_seconds=self._target.timeout_seconds) as server:
+            self._check_up(server)
+            return server
 
     def _check_up(self, server: Server) -> None:
         if not server.is_up:

@@ -30,7 +30,7 @@ class Load:
     """The load on one server, its role, and its counters so far.
 
     `noise` is how much a rate differs from one look to the next (standard deviation of its logarithm).
-    `lag_seconds` is how far a standby is behind.
+    `lag_seconds` is how far a standby is behind, `waiters` how many sessions wait for a lock.
     """
 
     seed: str
@@ -38,6 +38,7 @@ class Load:
     noise: float = 0.05
     role: Role = "primary"
     lag_seconds: float | None = None
+    waiters: float = 0.0
     _counters: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _rates: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _at: datetime | None = field(default=None, init=False)
@@ -58,7 +59,7 @@ class Load:
             self._noise = exp(self._lot.gauss(0, self.noise))
             self._pace = exp(self._lot.gauss(0, self.noise))
         self._at, self._rates = now, self._rates_with(running, now)
-        gauges = {"lock.waiters": 0.0, "conn.active": self._rates["sess.active_seconds"]}
+        gauges = {"lock.waiters": self.waiters, "conn.active": self._rates["sess.active_seconds"]}
         if self.lag_seconds is not None:
             gauges["repl.lag_s"] = self.lag_seconds
         return {name: self._counters.get(name, 0.0) for name in self._rates} | gauges
