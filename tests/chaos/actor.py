@@ -8,6 +8,7 @@ passed is written to a file first, which is how a test knows what happened witho
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -206,6 +207,7 @@ def main_loop() -> None:
             null = os.open(os.devnull, os.O_RDONLY)
             for target, source in ((0, null), (1, number), (2, number)):
                 os.dup2(source, target)
+            faulthandler.register(signal.SIGUSR1)
             status = 70
             try:
                 status = live(order)

@@ -55,7 +55,10 @@ class Child:
             return False
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> None:
-        assert select.select([self.handle], [], [], seconds)[0], f"it never ended; {self.log}"
+        if not select.select([self.handle], [], [], seconds)[0]:
+            self.send(signal.SIGUSR1)
+            await_that(lambda: "Current thread" in self.log, "it tells where it is")
+            raise AssertionError(f"it never ended; {self.log}")
 
     @property
     def answer(self) -> dict | None:
@@ -75,7 +78,7 @@ class Child:
     @property
     def log(self) -> str:
         try:
-            return self.files.with_suffix(".log").read_text()[-2000:]
+            return self.files.with_suffix(".log").read_text()[-9000:]
         except OSError:
             return ""
 

@@ -204,7 +204,9 @@ class Stage:
         for name in NAMES:
             simulated.forget(address(name))
             simulated.set_clock(address(name), self.clocks.steady())
-            simulated.keep(address(name), simulated.server_at(address(name)))
+            server = simulated.server_at(address(name))
+            server.scheduler = "on" if name == "shop" else "none"
+            simulated.keep(address(name), server)
         self._undo: list[Callable[[], None]] = []
         self._stand()
 

@@ -196,3 +196,34 @@ def test_a_later_version_put_before_an_earlier_one_is_found(bent) -> None:
             is_it = (records.c.id == "ann") & (records.c.version == old)
             connection.execute(update(records).where(is_it).values(version=new))
     _everything_refuses(bent, "ann", match="not what row")
+
+
+def test_a_record_taken_away_with_the_row_that_announced_it_is_missed_at_once(store) -> None:
+    for name in ("ann", "bob", "cec"):
+        _put(store, name)
+    with store._database.write() as connection:
+        for table in ("record", "audit"):
+            _unguard(connection, table)
+        connection.execute(delete(records).where(records.c.id == "bob"))
+        connection.execute(delete(audit).where(audit.c.subject == "person:bob"))
+    for read in (store.tokens.all, lambda: store.people.find("ann")):
+        with pytest.raises(TamperedError, match="behind the audit log's back"):
+            read()
+
+
+def test_rows_of_a_store_that_did_not_number_its_records_count_as_they_did(store, monkeypatch) -> None:
+    announce = store.audit.announce
+
+    def as_before(*given):
+        *told, record, at = given
+        return announce(*told, {key: record[key] for key in record if key != "nth"}, at)
+
+    monkeypatch.setattr(store.audit, "announce", as_before)
+    for name in ("ann", "bob"):
+        _put(store, name)
+    monkeypatch.undo()
+    assert set(store.people.all()) == {"ann", "bob"}
+    _put(store, "cec")
+    assert [row.detail["record"].get("nth") for row in store.audit.rows()] == [None, None, 3]
+    assert store.verify_records().faults == ()
+    assert set(store.people.all()) == {"ann", "bob", "cec"}

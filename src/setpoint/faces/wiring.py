@@ -20,6 +20,7 @@ from setpoint.integrations.keys import configuration_folder, read_private, repla
 from setpoint.integrations.secrets import read_secret
 
 if TYPE_CHECKING:
+    from setpoint.control.worker.spooling import Spooler
     from setpoint.control.worker.dispatch import Dispatch
     from setpoint.store import Store
 
@@ -45,6 +46,18 @@ def state_folder(where: str) -> Path:
     home = os.environ.get("XDG_STATE_HOME")
     place = sha256(where.encode()).hexdigest()[:16]
     return (Path(home) if home else Path.home() / ".local" / "state") / "setpoint" / place
+
+
+def spooler_of(where: str) -> Spooler:
+    """Answer what ends overrides by the spool of this host while the store at a place does not answer."""
+    from setpoint.control.worker.spooling import Spooler
+    from setpoint.store.database import Database
+
+    database = Database(where)
+    place = database.shown
+    return Spooler(
+        state_folder(str(Path(place).absolute()) if database.is_sqlite else place) / "spool", read_secret
+    )
 
 
 def default_actor() -> str:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from setpoint.control.worker.crew import Crew
+    from setpoint.control.crew import Crew
     from setpoint.control.worker.dispatch import Dispatch
-    from setpoint.store.records import Sight, WorkerState
+    from setpoint.control.worker.health import Sight, WorkerState
 
 
 class Workers(Front):
@@ -51,7 +51,7 @@ class Workers(Front):
         Raises `NotPermittedError` for somebody who may not even observe.
         """
         gate.require_somewhere(self._context, Right.OBSERVE)
-        from setpoint.control.worker.crew import make_crew
+        from setpoint.control.crew import make_crew
 
         return make_crew(
             self._context, dispatch, interval_seconds=interval_seconds, metrics_file=metrics_file

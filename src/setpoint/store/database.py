@@ -12,7 +12,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import bindparam, exc, insert, inspect, select, text
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
+
+_Item = TypeVar("_Item")
 
 _WRITER_LOCK = 0x5E7_0001
 """The advisory lock that makes PostgreSQL writers queue."""
@@ -304,7 +306,7 @@ def add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.execute(insert(table).from_select(names, absent), list(rows))
 
 
-def in_chunks(items: Sequence[str], size: int = 5_000) -> Iterator[Sequence[str]]:
+def in_chunks(items: Sequence[_Item], size: int = 5_000) -> Iterator[Sequence[_Item]]:
     """Split items so that each part fits into one statement of either database."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

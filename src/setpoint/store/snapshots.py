@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FASTEST = 1
 _CATALOGS_REMEMBERED = 32
+_PRUNED_AT_ONCE = 500
 
 
 class Snapshots:
@@ -107,13 +108,21 @@ class Snapshots:
         return catalog
 
     def prune(self, keep_per_instance: int) -> int:
-        """Keep the newest observations of each instance, and the catalogs they need; answer how many went."""
+        """Keep the newest observations of each instance, and the catalogs they need; answer how many went.
+
+        They are looked for while others write, and go a few at a time, so that nobody waits for long.
+        """
         ranked = _ranked()
-        doomed = select(ranked.c.id).where(ranked.c.rank > keep_per_instance)
-        with self._database.write() as connection:
-            count = connection.execute(delete(snapshots).where(snapshots.c.id.in_(doomed))).rowcount
-            if count:
-                is_used = select(snapshots.c.id).where(snapshots.c.catalog == catalogs.c.hash).exists()
+        query = select(ranked.c.id).where(ranked.c.rank > keep_per_instance)
+        with self._database.read() as connection:
+            doomed = connection.execute(query).scalars().all()
+        count = 0
+        for chunk in in_chunks(doomed, _PRUNED_AT_ONCE):
+            with self._database.write_beside() as connection:
+                count += connection.execute(delete(snapshots).where(snapshots.c.id.in_(chunk))).rowcount
+        if count:
+            is_used = select(snapshots.c.id).where(snapshots.c.catalog == catalogs.c.hash).exists()
+            with self._database.write_beside() as connection:
                 connection.execute(delete(catalogs).where(~is_used))
         return count
 

@@ -32,7 +32,7 @@ sys.stdin.read()
 
 def guards_of(folder: Path) -> list[int]:
     """Answer the processes that guard a folder."""
-    words = ["-m", "setpoint.control.overrides.guardian", str(folder)]
+    words = ["-P", "-m", "setpoint.control.overrides.guardian", str(folder)]
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -41,7 +41,7 @@ def guards_of(folder: Path) -> list[int]:
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
-            if line[1:4] == words and state != "Z":
+            if line[1:5] == words and state != "Z":
                 found.append(int(entry.name))
     return found
 
@@ -212,6 +212,12 @@ def test_no_token_is_handed_on(folder, shop, monkeypatch):
     guardian.arm(folder, shop.order(60))
     (guard,) = guards_of(folder)
     assert b"SETPOINT_TOKEN" not in Path(f"/proc/{guard}/environ").read_bytes()
+
+
+def test_only_its_owner_can_talk_to_it(folder, shop):
+    guardian.arm(folder, shop.order(60))
+    for path in (folder, *folder.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_it_is_found_however_long_the_path_of_its_folder_is(tmp_path, shop):

@@ -71,7 +71,7 @@ def test_the_soonest_comes_first(spool, shop):
 
 def test_only_its_owner_can_read_it(spool, shop):
     spool.put(shop.order(60))
-    for path in spool.folder.rglob("*"):
+    for path in (spool.folder, *spool.folder.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
 
 

@@ -169,7 +169,7 @@ def _start(folder: Path) -> None:
         log = os.open(folder / LOG, flags, 0o600)
         try:
             subprocess.run(  # noqa: S603 - this very interpreter, with a module of ours
-                [sys.executable, "-m", _MODULE, str(folder)],
+                [sys.executable, "-P", "-m", _MODULE, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -191,6 +191,7 @@ def main(folder: Path) -> int:
     if os.fork():
         return 0
     os.setsid()
+    os.umask(0o077)
     from setpoint.control.overrides.guarding import Guard
 
     with (folder / LOCK).open("a", encoding="utf-8") as lock:

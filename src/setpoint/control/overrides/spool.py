@@ -159,7 +159,8 @@ class Spool:
         path = self._path(kind, override_id)
         beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
-            path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
             try:
                 _write_durably(beside, msgspec.json.encode(kept))
                 beside.replace(path)

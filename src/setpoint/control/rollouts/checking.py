@@ -80,7 +80,8 @@ def _obstacles(
 ) -> Iterator[Checked]:
     """Answer what is in the way, the gravest first."""
     made = planned.plan
-    if planned.unfinished is not None:
+    # One that never came to a step left nothing behind; whoever applies next closes its record.
+    if planned.unfinished is not None and (planned.is_at_work or planned.unfinished.step):
         state = "is at work on it" if planned.is_at_work else "was cut short: `setpoint apply --undo` ends it"
         yield Checked(Finding.HOLD, f"another apply {state}")
     wished = {name.lower() for name in rollout.settings}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from setpoint.control.words import masked
-from setpoint.store.records import WorkerState
+from setpoint.store.records import Sight, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from setpoint.control.context import Context
     from setpoint.control.worker.dispatch import Dispatch, Task
+
+__all__ = ["Health", "Heartbeat", "Sight", "WorkerState", "is_silent", "metrics_text", "write_whole"]
 
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 20.0

@@ -32,24 +32,31 @@ class Spooler:
 
     name = "spool"
 
-    def __init__(self, folder: Path) -> None:
-        self._reverting = Reverting(Spool(folder), LinkKind.SPOOL, grace_seconds=GRACE_SECONDS)
+    def __init__(self, folder: Path, read_secret: Callable[[str], str | None]) -> None:
+        self._spool = Spool(folder)
+        self._read_secret = read_secret
+        self._reverting = Reverting(self._spool, LinkKind.SPOOL, grace_seconds=GRACE_SECONDS)
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether anything is left to end."""
+        return bool(self._spool.orders())
 
     def poll(self, context: Context) -> float:
         """Begin to end what is due; answer the seconds until something is."""
         now = None
         with suppress(SetpointError):  # before the store first answered nobody knows its time
             now = context.now()
-        return self._poll(context.read_secret, context.holder("spool"), now)
+        return self._poll(context.holder("spool"), now)
 
-    def poll_alone(self, read_secret: Callable[[str], str | None]) -> float:
+    def poll_alone(self) -> float:
         """Do the same before there is a store."""
-        return self._poll(read_secret, "spool", None)
+        return self._poll("spool", None)
 
     def stop(self) -> None:
         """Finish what is in hand."""
         self._reverting.close()
 
-    def _poll(self, read_secret: Callable[[str], str | None], holder: str, now: datetime | None) -> float:
-        wait = self._reverting.poll(boot_moment(), read_secret=read_secret, holder=holder, now=now)
+    def _poll(self, holder: str, now: datetime | None) -> float:
+        wait = self._reverting.poll(boot_moment(), read_secret=self._read_secret, holder=holder, now=now)
         return min(wait, _POLL_SECONDS)

@@ -97,7 +97,8 @@ class Sweep:
             said = masked(str(fault))[:_FAULT_CHARACTERS]
             context.store.sights.note(name, lambda sight: _missed(sight, said))
             return
-        found = deviations_of(change.drift(context, name, is_fresh=False)[1])
+        with context.store.moment():
+            found = deviations_of(change.drift(context, name, is_fresh=False)[1])
         if found != claimed.deviations:
             action = "drift.found" if found else "drift.ended"
             detail = {"deviations": list(found), "before": list(claimed.deviations)}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import timedelta
 
-    from setpoint.control.worker.crew import Crew
+    from setpoint.control.crew import Crew
     from setpoint.control.worker.inprocess import InProcessDispatch
     from setpoint.faces.api import Setpoint
 
@@ -134,15 +134,22 @@ def _once(crew: Crew, dispatch: InProcessDispatch) -> None:
 
 
 def _opened(frame: Frame, is_ending: threading.Event, *, is_once: bool) -> Setpoint | None:
-    """Open the store; one that is away is waited for, unless it is a file that is not there."""
+    """Open the store; one that is away is waited for, unless it is a file that never was there.
+
+    Meanwhile what has to end ends by what lies in the spool of this host.
+    """
     from setpoint.control.worker.worker import await_store
     from setpoint.faces import wiring
 
     where = frame.store or wiring.default_store()
     is_absent_file = not wiring.is_server(where) and not Path(where.removeprefix("sqlite:///")).exists()
-    if is_once or is_absent_file:
+    spooler = wiring.spooler_of(where)
+    if is_once or (is_absent_file and not spooler.has_orders):
         return frame.open()
-    return await_store(frame.open, is_ending, tell=frame.say)
+    try:
+        return await_store(frame.open, is_ending, before_store=spooler.poll_alone, tell=frame.say)
+    finally:
+        spooler.stop()
 
 
 def _supervise(

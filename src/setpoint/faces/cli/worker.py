@@ -13,9 +13,9 @@ from setpoint.faces.cli.wording import age_text, moment_text
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from setpoint.control.worker.health import Sight, WorkerState
     from setpoint.faces.api import Setpoint
     from setpoint.faces.cli.page import Block, Piece
-    from setpoint.store.records import Sight, WorkerState
 
 
 @click.group("worker", cls=Verbs)

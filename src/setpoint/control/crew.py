@@ -53,7 +53,7 @@ def make_crew(
     health = Health(context.now())
     sweep = Sweep(dispatch, interval_seconds=interval_seconds)
     folder = chain.spool_folder(context)
-    spoolers = (Spooler(folder),) if folder is not None else ()
+    spoolers = (Spooler(folder, context.read_secret),) if folder is not None else ()
     controllers: tuple[Controller, ...] = (
         Reconciler(),
         *spoolers,
