@@ -206,7 +206,7 @@ WORKERS_READS: dict[str, Attempt] = {
     "all": lambda w, _p: w.all(),
     "is_silent": lambda w, _p: [w.is_silent(state) for state in w.all()],
     "sights": lambda w, _p: w.sights(),
-    "seen_at": lambda w, _p: w.seen_at(SHOP),
+    "last_seen": lambda w, _p: w.last_seen(),
 }
 OWNERS = {
     Setpoint: (SETPOINT, SETPOINT_READS, lambda front: front),

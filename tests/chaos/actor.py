@@ -22,17 +22,19 @@ from pathlib import Path
 from setpoint import Setpoint
 from setpoint.config.override import LinkState
 from setpoint.control import clock
-from setpoint.control.overrides import ending, extending, guardian, starting
+from setpoint.control.overrides import chain, ending, extending, guardian, starting
 from setpoint.control.overrides.spool import Spool
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.health import Health, Heartbeat
 from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.control.worker.reconciler import Reconciler
+from setpoint.control.worker.spooling import Spooler
 from setpoint.control.worker.worker import Worker, await_store
 from setpoint.engines.order import Armed
 from setpoint.engines.postgresql.driver import PostgresDriver
 from setpoint.engines.simulated.driver import SimulatedDriver
 from setpoint.errors import SetpointError
+from setpoint.faces import wiring
 from setpoint.store import Store, database
 from setpoint.store.journal import Journal
 from setpoint.store.leases import Leases
@@ -142,7 +144,9 @@ def be_worker(order: dict) -> None:
     """Be a worker until killed, or told to end."""
     is_ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: is_ending.set())
-    setpoint = await_store(lambda: open_store(order), is_ending)
+    spooler = wiring.spooler_of(order["store"])
+    setpoint = await_store(lambda: open_store(order), is_ending, before_store=spooler.poll_alone)
+    spooler.stop()
     if setpoint is None:
         return
     context = setpoint._context
@@ -150,7 +154,8 @@ def be_worker(order: dict) -> None:
     health = Health(context.now())
     beat = Heartbeat(health, dispatch, lambda _: 0.0)
     beat.poll(context)
-    worker = Worker(context, (Reconciler(), beat), dispatch, health)
+    spooling = Spooler(chain.spool_folder(context), context.read_secret)
+    worker = Worker(context, (Reconciler(), spooling, beat), dispatch, health)
     worker.start()
     tell(order, {"is_up": True})
     is_ending.wait()

@@ -47,11 +47,17 @@ def test_once_looks_at_everything_and_ends(fleet):
     assert found["shop"]["seen_at"] is None
     assert found["shop"]["failures"] == 1
     assert "never seen, unreachable since" in fleet.good("worker", "list", "--instances")
+    listed = {each["instance"]: each for each in fleet.json("instance", "list")}
+    assert listed["shop"]["unreachable_since"] is not None
+    assert "unreachable since" in fleet.good("instance", "list")
+    fleet.change_server("web", is_up=False)
+    fleet.json("run", "--once")
+    assert "unreachable since" in fleet("drift", "web", "--last").stdout
 
 
 def test_once_acts_as_the_mode_says(fleet):
     fleet.good("instance", "set", "web", "--mode", "enforce", "--because", "agreed")
-    fleet.good("settings", "set", "web", "sort_memory=8MB", "--because", "wanted")
+    fleet.good("settings", "web", "sort_memory=8MB", "--because", "wanted")
     fleet.good("run", "--once")
     fleet.good("verify", "web")
     assert "enforce" in fleet.good("instance", "list")

@@ -258,7 +258,12 @@ class Deeds(RuleBasedStateMachine):
         for step in plan.steps:
             if step.parameter in CHOICES:
                 held = self.law.holder(name, step.parameter)
-                assert held is None, f"a plan moved what {held} holds"
+                if held is not None:
+                    self.check_not_broken_into(held)
+                    held.is_fired = True
+                    self.law.cells[name, step.parameter].is_unsure = True
+                    held.before[step.parameter].is_unsure = True
+                    continue
                 cell, old = self.law.cells[name, step.parameter], before[name, step.parameter]
                 is_claimed = step.parameter not in released
                 cell.claim = (old.claim or Claim(old.text)) if is_claimed else None
@@ -267,6 +272,12 @@ class Deeds(RuleBasedStateMachine):
             cell = self.law.cells[name, parameter]
             if self.law.wanted(name, parameter) is None and self.law.holder(name, parameter) is None:
                 cell.claim, cell.is_unsure = None, False
+
+    def check_not_broken_into(self, hold: Hold) -> None:
+        """What is over may be put back by whoever plans; what is in force may not."""
+        row = self.stage.store.overrides.get(hold.id).value
+        if row.is_desired and self.clocks.seconds < hold.due:
+            self.law.fault("broken into", f"{hold.id}: {row}")
 
     # Workers and time
 

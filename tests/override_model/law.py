@@ -156,7 +156,9 @@ class Law:
         """Check an override that the store calls over, and let go of it."""
         hold = self.holds.pop(override.id)
         theirs = [name for name in hold.ours if self._is_theirs(hold, name)]
-        if override.state is OverrideState.CONFLICT and not theirs:
+        cells = [self.cells[hold.instance, name] for name in hold.ours]
+        is_touched = any(cell.by == "person" and cell.since > hold.since for cell in cells)
+        if override.state is OverrideState.CONFLICT and not is_touched:
             self.fault("false conflict", f"{override.id}: {[c.parameter for c in override.clashes]}")
         if override.state is OverrideState.ENDED and theirs:
             self.fault("conflict not told", f"{override.id}: {theirs}")

@@ -76,3 +76,14 @@ def test_pruning_keeps_the_newest_and_the_catalogs_they_need(store, where) -> No
         assert other.snapshots.catalog(new.catalog_hash) == CATALOG
         with pytest.raises(NotFoundError):
             other.snapshots.catalog(old.catalog_hash)
+
+
+def test_a_catalog_that_was_pruned_away_is_kept_again(store) -> None:
+    for minute in range(3):
+        store.snapshots.put(_observation("a", minute), CATALOG)
+        assert store.snapshots.prune(0) == 1
+    kept = store.snapshots.put(_observation("a", 3), CATALOG)
+    with store.transaction():
+        store.snapshots.put(_observation("a", 4), CATALOG)
+    assert store.snapshots.catalog(kept.catalog_hash) == CATALOG
+    assert len(store.snapshots.history("a")) == 2

@@ -20,8 +20,8 @@ from setpoint.integrations.keys import configuration_folder, read_private, repla
 from setpoint.integrations.secrets import read_secret
 
 if TYPE_CHECKING:
-    from setpoint.control.worker.spooling import Spooler
     from setpoint.control.worker.dispatch import Dispatch
+    from setpoint.control.worker.spooling import Spooler
     from setpoint.store import Store
 
 STORE_VARIABLE = "SETPOINT_STORE"

@@ -36,10 +36,9 @@ class Workers(Front):
         """Answer what became of the last attempt to look at each instance, by its name."""
         return self._context.store.sights.all()
 
-    def seen_at(self, name: str) -> datetime | None:
-        """Answer when an instance was last seen, by whomever; None when it never was."""
-        seen = self._context.store.snapshots.latest(name)
-        return seen.at if seen is not None else None
+    def last_seen(self) -> dict[str, datetime]:
+        """Answer when each instance was last observed, by a worker or by hand."""
+        return self._context.store.sights.last_seen()
 
     def crew(
         self, dispatch: Dispatch, *, interval_seconds: float = 60.0, metrics_file: Path | None = None

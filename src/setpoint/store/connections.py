@@ -24,6 +24,9 @@ QUEUE_TIMEOUT_SECONDS = 60.0
 
 CONNECT_TIMEOUT_SECONDS = 5
 
+_SILENCE_MS = 20_000
+"""How long a server may leave what was sent to it unacknowledged, in milliseconds."""
+
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
 _NAP_SECONDS = (0.0005, 0.003)
 
@@ -74,7 +77,15 @@ def make_engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    arguments = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "setpoint"}
+    arguments = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "setpoint",
+        # A network that swallows packets must not hold anybody for the hours that TCP would wait.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _SILENCE_MS,
+    }
     engine = create_engine(
         url,
         hide_parameters=True,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from setpoint.errors import TamperedError
 from setpoint.store.database import in_chunks
 from setpoint.store.records import Sight
-from setpoint.store.schema import sights, snapshots
+from setpoint.store.schema import UtcTime, sights, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,6 +83,14 @@ class Sights:
                 query = select(sights.c.instance).where(sights.c.instance.in_(chunk), later)
                 found.update(connection.execute(query).scalars())
         return frozenset(found)
+
+    def last_seen(self) -> dict[str, datetime]:
+        """Answer when each instance was last observed, by whomever; reads nothing but an index."""
+        query = select(snapshots.c.instance, func.max(snapshots.c.at, type_=UtcTime())).group_by(
+            snapshots.c.instance
+        )
+        with self._database.read() as connection:
+            return {name: at for name, at in connection.execute(query).tuples()}
 
     def forget(self, names: Sequence[str]) -> None:
         """Take instances out; harmless for those that are in none."""

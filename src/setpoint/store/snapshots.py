@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import zlib
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from setpoint.catalog.catalog import CatalogData
 from setpoint.config.observation import Observation
@@ -40,6 +41,7 @@ class Snapshots:
         self._database = database
         self._decoder = msgspec.json.Decoder(Observation)
         self._catalogs: OrderedDict[str, CatalogData] = OrderedDict()
+        self._written: set[str] = set()
         self._lock = Lock()
 
     def put(self, observation: Observation, catalog: CatalogData) -> Observation:
@@ -53,9 +55,14 @@ class Snapshots:
             "catalog": digest,
             "body": _packed(msgspec.json.encode(kept)),
         }
-        with self._database.write_beside() as connection:
-            add_missing(connection, catalogs, [{"hash": digest, "body": _packed(body)}])
-            connection.execute(insert(snapshots).values(row))
+        if digest in self._written and not self._database.is_writing:
+            with suppress(IntegrityError):  # the catalog was pruned away meanwhile
+                self._write(row)
+                return kept
+        self._write(row, {"hash": digest, "body": _packed(body)})
+        if len(self._written) >= _CATALOGS_REMEMBERED:
+            self._written.clear()
+        self._written.add(digest)
         return kept
 
     def latest(self, instance: str) -> Observation | None:
@@ -125,6 +132,11 @@ class Snapshots:
             with self._database.write_beside() as connection:
                 connection.execute(delete(catalogs).where(~is_used))
         return count
+
+    def _write(self, row: dict[str, Any], *catalog_rows: dict[str, Any]) -> None:
+        with self._database.write_beside() as connection:
+            add_missing(connection, catalogs, catalog_rows)
+            connection.execute(insert(snapshots).values(row))
 
     def _unpacked(self, body: bytes) -> Observation:
         return self._decoder.decode(zlib.decompress(body))

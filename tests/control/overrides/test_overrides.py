@@ -427,3 +427,14 @@ def test_what_the_target_put_back_of_an_unmanaged_parameter_is_nobodys(emergency
     set_clock(server.address, emergency.clock)
     emergency.reconcile(seconds=HALF_HOUR)
     assert not emergency.context.store.journal.owned(NAME)
+
+
+def test_where_no_worker_runs_the_next_start_ends_what_should_be_over(emergency, server):
+    first = emergency.start()
+    emergency.clock.pass_by(seconds=HALF_HOUR)
+    second = emergency.start(wish(sort_memory="32768"))
+    assert emergency.now(first.id).state is OverrideState.ENDED
+    assert server.running["sort_memory"] == "32768"
+    emergency.reconcile(seconds=HALF_HOUR)
+    assert emergency.now(second.id).state is OverrideState.ENDED
+    assert server.persisted == {}

@@ -20,6 +20,7 @@ WELL = {
     "extension": "1.4-1",
     "may_use": "true",
     "is_idle": "false",
+    "has_workers": "off",
     "version": "150018",
 }
 
@@ -71,6 +72,8 @@ class Server:
         ({"extension": None}, LinkState.ABSENT, "its extension was not created"),
         ({"may_use": "false"}, LinkState.FAILED, "may not use the schema cron"),
         ({"is_idle": "true"}, LinkState.FAILED, "its scheduler does not run"),
+        ({"has_workers": "on"}, LinkState.FAILED, "in background workers"),
+        ({"has_workers": None}, LinkState.FAILED, "may not read how"),
     ],
 )
 def test_why_there_is_none_is_said_and_nothing_is_written(ground, state, why):

@@ -121,10 +121,18 @@ def test_it_is_seen_only_where_it_would_act(created):
     assert ask(created, "SELECT FROM cron.job") == []
 
 
-@pytest.mark.parametrize("workers", ["off", "on"])
-def test_with_nobody_else_alive_it_acts_after_the_deadline_on_what_is_ours_alone(workers):
+def test_where_jobs_cannot_watch_each_other_it_is_not_armed():
+    with start(**{"cron.use_background_workers": "on"}) as server:
+        write(server, "CREATE EXTENSION pg_cron")
+        given = order("workers", 60, Back(parameter="work_mem", ours="48MB", back=None))
+        armed = do(server, SWITCH.arm, given)
+        assert armed.state is LinkState.FAILED
+        assert "background workers" in armed.detail
+
+
+def test_with_nobody_else_alive_it_acts_after_the_deadline_on_what_is_ours_alone():
     """Four at once, as the scheduler begins jobs with the minute."""
-    with start(**{"cron.use_background_workers": workers}) as server:
+    with start() as server:
         write(server, "CREATE EXTENSION pg_cron")
         ours = order(
             "ours",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
 
+_STDERR = 2
+"""What workers say at their end is a message here: the answer is the supervisor's."""
+
 _LOOK_SECONDS = 0.5
 _PAUSES_SECONDS = (0.5, 30.0)
 """The first pause before a dead worker is started again, which doubles, and the longest one."""
@@ -83,7 +86,7 @@ class Supervisor:
             self._tell(f"worker {number} ended with {code}; the next is started in {place.pause:g} s")
         if place.process is None and here >= place.again_at:
             place.process = subprocess.Popen(  # noqa: S603 - this very program, with words made here
-                self._command(number), stdin=subprocess.PIPE, env=self._environment
+                self._command(number), stdin=subprocess.PIPE, stdout=_STDERR, env=self._environment
             )
             place.started_at, place.starts = here, place.starts + 1
             place.pause = max(place.pause, _PAUSES_SECONDS[0])

@@ -42,6 +42,7 @@ SELECT (SELECT setting FROM pg_settings WHERE name = 'cron.database_name'),
        ELSE has_schema_privilege(to_regnamespace('cron'), 'USAGE')::text END,
   (pg_has_role('pg_read_all_stats', 'USAGE')
    AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher'))::text,
+  (SELECT setting FROM pg_settings WHERE name = 'cron.use_background_workers'),
   current_setting('server_version_num')"""
 _GUARD = """
 DECLARE
@@ -101,6 +102,7 @@ class _Ground(NamedTuple):
     extension: str | None
     may_use: str | None
     is_idle: str
+    has_workers: str | None
     version_number: str
 
 
@@ -166,6 +168,19 @@ def _obstacle(ground: _Ground) -> Armed | None:
         return _failed("this login may not use the schema cron")
     if ground.is_idle == "true":
         return _failed("pg_cron is there, and its scheduler does not run")
+    return _unwatched(ground)
+
+
+def _unwatched(ground: _Ground) -> Armed | None:
+    """Answer why what is scheduled could not be watched until it runs; None where it can.
+
+    With background workers pg_cron 1.4 begins no job while another runs, so a job cannot watch another: a
+    person's change could be overwritten by the statement that waits.
+    """
+    if ground.has_workers is None:
+        return _failed("this login may not read how pg_cron runs its jobs")
+    if ground.has_workers == "on":
+        return _failed("pg_cron runs its jobs in background workers, one after the other")
     return None
 
 

@@ -15,6 +15,7 @@ from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.observe import at_once, chosen
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.waiver import remind
+from setpoint.faces.cli.worker import unreachable_text
 from setpoint.faces.cli.wording import (
     age_text,
     counted,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
+    from setpoint.control.worker.health import Sight
     from setpoint.faces.api import Setpoint
     from setpoint.faces.cli.page import Block, Piece, Tone
     from setpoint.policy.incident import Incident
@@ -51,6 +53,8 @@ class Judged:
     is_deviating: bool = False
     incidents: tuple[Incident, ...] = ()
     """Locked parameters that were moved behind our back."""
+    sight: Sight | None = None
+    """What became of a worker's last attempt, where it was not looked at just now."""
 
 
 @verb("drift")
@@ -74,6 +78,10 @@ def drift(frame: Frame, names: tuple[str, ...], *, is_all: bool, is_last: bool) 
             if len(wanted) > 1:
                 frame.say(f"[{len(judged)}/{len(wanted)}] {name}")
         remind(frame, setpoint, wanted)
+        sights = setpoint.workers.sights()
+        for name, each in judged.items():
+            if is_last or each.fault is not None:
+                judged[name] = replace(each, sight=sights.get(name))
         return _answer([judged[name] for name in wanted], setpoint.now())
 
 
@@ -172,6 +180,8 @@ def _judge_last(setpoint: Setpoint, name: str, fault: UnavailableError) -> Judge
 
 def _blocks(judged: Judged, now: datetime) -> list[Block]:
     page: list[Block] = []
+    if judged.sight is not None and judged.sight.unreachable_since is not None:
+        page.append((Span(judged.name, "strong"), ": ", Span(unreachable_text(judged.sight), "bad")))
     if judged.fault is not None:
         page.append((Span(judged.name, "strong"), ": ", Span(str(judged.fault), "bad")))
     if judged.observation is None:
@@ -209,6 +219,7 @@ def _document(judged: Judged, now: datetime) -> dict[str, Any]:
         "is_reachable": not isinstance(judged.fault, UnavailableError),
         "error": str(judged.fault) if judged.fault else "",
         "observed_at": seen.at if seen else None,
+        "unreachable_since": judged.sight.unreachable_since if judged.sight else None,
         "age_seconds": max(0, int((now - seen.at).total_seconds())) if seen else None,
         "file_faults": file_fault_documents(seen) if seen else [],
         "incidents": [_incident_document(each) for each in judged.incidents],

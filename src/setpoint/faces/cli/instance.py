@@ -19,6 +19,7 @@ from setpoint.faces.cli.arguments import (
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.instance_group import group
 from setpoint.faces.cli.page import Answer, Span, Table
+from setpoint.faces.cli.worker import seen_by_name
 from setpoint.faces.cli.wording import age_text, committed, fact_rows, setting_text
 
 if TYPE_CHECKING:
@@ -135,9 +136,10 @@ def remove(frame: Frame, name: str, *, because: str, ticket: str) -> Answer:
 @instance.command("list")
 @click.pass_obj
 def list_(frame: Frame) -> Answer:
-    """List the registered instances."""
+    """List the registered instances, and when each was last seen."""
     with frame.open() as setpoint:
-        found = sorted(setpoint.configuration().instances.items())
+        found, now = sorted(setpoint.configuration().instances.items()), setpoint.now()
+        seen = seen_by_name(setpoint)
     rows = [
         (
             name,
@@ -146,13 +148,16 @@ def list_(frame: Frame) -> Answer:
             each.environment or "-",
             str(each.template or "-"),
             str(len(each.settings)),
+            each.mode,
+            seen[name].text(now),
             _labels(each),
         )
         for name, each in found
     ]
-    head = ("NAME", "ENGINE", "GROUP", "ENVIRONMENT", "TEMPLATE", "OWN SETTINGS", "LABELS")
+    head = ("NAME", "ENGINE", "GROUP", "ENVIRONMENT", "TEMPLATE", "OWN SETTINGS", "MODE", "SEEN", "LABELS")
     page: list[Block] = [Table(head, rows)] if rows else ["no instance is registered"]
-    return Answer([{"instance": name, **_document(each)} for name, each in found], page)
+    documents = [{"instance": name, **_document(each), **seen[name].document()} for name, each in found]
+    return Answer(documents, page)
 
 
 @instance.command("show")
