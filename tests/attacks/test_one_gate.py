@@ -21,6 +21,7 @@ from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance, TemplateUse
 from setpoint.control.context import Context
+from setpoint.control.rollouts.drafting import RolloutWish
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.engines.port import Driver
@@ -29,10 +30,11 @@ from setpoint.faces.governance import Governance
 from setpoint.faces.notices import Notices
 from setpoint.faces.overrides import Overrides
 from setpoint.faces.people import People
+from setpoint.faces.rollouts import Rollouts
 from setpoint.faces.workers import Workers
 from setpoint.policy.approval import Change
 from setpoint.policy.person import Grant, Person, Role
-from setpoint.policy.selector import ALL
+from setpoint.policy.selector import ALL, Selector
 from setpoint.store import Store
 from setpoint.store.audit import Audit
 from setpoint.store.database import Database
@@ -65,6 +67,7 @@ class Prize:
         town.olaf.governance.carry_out(waiver.id)
         self.shop = town.olaf.configuration().instance(SHOP)
         town.olaf.apply(town.wish(sort_memory="8MB"))
+        self.rollout = town.olaf.rollouts.start(_rolled("12MB")).id
         self.change = town.propose(town.wish(durable="off"))
         self.made = town.olaf.find_plan(self.change.digest)
         begun = town.emil.overrides.start(SHOP, Wish(settings={"pool_pages": "32"}, **EMERGENCY))[0].override
@@ -119,6 +122,7 @@ SETPOINT_READS: dict[str, Attempt] = {
     "governance": lambda s, _p: s.governance,
     "workers": lambda s, _p: s.workers,
     "overrides": lambda s, _p: s.overrides,
+    "rollouts": lambda s, _p: s.rollouts,
     "notices": lambda s, _p: s.notices,
     "actor": lambda s, _p: s.actor,
     "where": lambda s, _p: s.where,
@@ -202,6 +206,18 @@ OVERRIDES_READS: dict[str, Attempt] = {
     "look_back": lambda o, p: o.look_back(p.over.id),
 }
 WORKERS: dict[str, Attempt] = {"crew": lambda w, _p: w.crew(InProcessDispatch(1))}
+ROLLOUTS: dict[str, Attempt] = {
+    "preview": lambda r, _p: r.preview(_rolled("9MB")),
+    "start": lambda r, _p: r.start(_rolled("10MB")),
+    "pause": lambda r, p: r.pause(p.rollout, because="to see"),
+    "resume": lambda r, p: r.resume(p.rollout, because="to see"),
+    "halt": lambda r, p: r.halt(p.rollout, because="to see"),
+    "take_back": lambda r, p: r.take_back(p.rollout, because="to see"),
+}
+ROLLOUTS_READS: dict[str, Attempt] = {
+    "all": lambda r, _p: r.all(),
+    "get": lambda r, p: r.get(p.rollout),
+}
 WORKERS_READS: dict[str, Attempt] = {
     "all": lambda w, _p: w.all(),
     "is_silent": lambda w, _p: [w.is_silent(state) for state in w.all()],
@@ -213,11 +229,20 @@ OWNERS = {
     Governance: (GOVERNANCE, GOVERNANCE_READS, lambda front: front.governance),
     People: (PEOPLE, PEOPLE_READS, lambda front: front.governance.people),
     Overrides: (OVERRIDES, OVERRIDES_READS, lambda front: front.overrides),
+    Rollouts: (ROLLOUTS, ROLLOUTS_READS, lambda front: front.rollouts),
     Notices: (NOTICES, NOTICES_READS, lambda front: front.notices),
     Workers: (WORKERS, WORKERS_READS, lambda front: front.workers),
 }
 FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance", "crew"}
 """What leaves something behind and is looking all the same."""
+
+
+def _rolled(value: str) -> RolloutWish:
+    return RolloutWish(
+        selector=Selector(instances=(SHOP,)),
+        settings={"sort_memory": value},
+        because="to see whether it works",
+    )
 
 
 def _administrator(name: str) -> Person:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from setpoint.control.rollouts.controller import RolloutController
@@ -9,7 +12,7 @@ from setpoint.engines.simulated.driver import server_at
 from setpoint.faces.api import Setpoint
 
 WHY = ("--because", "it is time")
-QUICK = ("--soak", "0s", "--baseline", "0s", "--canary", "1", "--waves", "100%")
+QUICK = ("--soak", "1s", "--baseline", "1s", "--canary", "1", "--waves", "100%")
 
 
 @pytest.fixture
@@ -21,12 +24,25 @@ def fleet(cli):
     return cli
 
 
+class Worker:
+    """Carries on what there is to carry on, by a clock that runs ahead."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.at = datetime.now(UTC)
+
+    def __call__(self):
+        with Setpoint.open(self.fleet.store) as setpoint:
+            controller = RolloutController("worker")
+            context = replace(setpoint._context, now=lambda: self.at)
+            for _ in range(20):
+                self.at += timedelta(seconds=20)
+                controller.poll(context)
+
+
+@pytest.fixture
 def work(fleet):
-    """Let a worker carry on what there is to carry on."""
-    with Setpoint.open(fleet.store) as setpoint:
-        controller = RolloutController("worker")
-        for _ in range(20):
-            controller.poll(setpoint._context)
+    return Worker(fleet)
 
 
 def test_a_dry_run_shows_the_waves_and_writes_nothing(fleet):
@@ -42,11 +58,11 @@ def test_a_dry_run_shows_the_waves_and_writes_nothing(fleet):
     assert fleet.json("rollout", "list", "--all") == []
 
 
-def test_it_is_started_carried_on_and_taken_back(fleet):
+def test_it_is_started_carried_on_and_taken_back(fleet, work):
     made = fleet.json("rollout", "start", "all", "checkpoint_interval=600", *WHY, *QUICK)
     assert (made["state"], made["size"]) == ("running", 3)
     assert [each["id"] for each in fleet.json("rollout", "list")] == [made["id"]]
-    work(fleet)
+    work()
     done = fleet.json("rollout", "show", made["id"])
     assert done["state"] == "done"
     assert {each["state"] for each in done["targets"]} == {"kept"}
@@ -56,26 +72,26 @@ def test_it_is_started_carried_on_and_taken_back(fleet):
     assert "100%" in page
     assert fleet.json("rollout", "list") == []
     fleet.good("rollout", "take-back", made["id"], "--wave", "1", *WHY)
-    work(fleet)
+    work()
     shown = fleet.json("rollout", "show", made["id"], code=1)
     assert [each["states"] for each in shown["waves"]] == [{"kept": 1}, {"taken back": 2}]
     fleet.good("rollout", "take-back", made["id"], *WHY)
-    work(fleet)
+    work()
     assert fleet.json("rollout", "show", made["id"], code=1)["state"] == "taken back"
     assert server_at(fleet.target("web-1")).running["checkpoint_interval"] == "300"
     assert "taken back" in fleet("rollout", "show", made["id"]).stdout
 
 
-def test_it_is_paused_resumed_and_halted(fleet):
+def test_it_is_paused_resumed_and_halted(fleet, work):
     made = fleet.json("rollout", "start", "label.dc=d0", "checkpoint_interval=600", *WHY, *QUICK)
     assert made["size"] == 2
     assert fleet.json("rollout", "pause", made["id"], *WHY)["state"] == "paused"
-    work(fleet)
+    work()
     assert fleet.json("rollout", "show", made["id"])["waves"][0]["states"] == {"waiting": 1}
     assert fleet.json("rollout", "resume", made["id"], *WHY)["state"] == "running"
     assert fleet.json("rollout", "halt", made["id"], *WHY)["state"] == "halted"
     assert "it is halted" in fleet("rollout", "pause", made["id"], *WHY).output
-    work(fleet)
+    work()
     page = fleet("rollout", "show", made["id"])
     assert page.exit_code == 1
     assert "the rollout was halted" in page.stdout

@@ -7,18 +7,11 @@ password.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.override import LinkState, Moment
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from setpoint.engines.plan import Request
-    from setpoint.engines.port import Reply
 
 
 class Back(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,31 +48,3 @@ class Armed(msgspec.Struct, frozen=True, kw_only=True):
 
     state: LinkState
     detail: str = ""
-
-
-class Switch(Protocol):
-    """A switch on the target itself, which puts an override back with nobody else alive.
-
-    Each method answers a generator of requests, to be run over a driver that may write. A switch acts at the
-    deadline, only on what is still ours, and then takes itself away.
-    """
-
-    @property
-    def name(self) -> str:
-        """What people know it as: ``pg_cron``, ``event``."""
-        ...
-
-    def arm(self, order: Order) -> Generator[Request, Reply, Armed]:
-        """Put it there, or in the place of an earlier one; `ABSENT` where the target has no such thing.
-
-        `FAILED` where it has and does not let us. Nothing is turned on that was off.
-        """
-        ...
-
-    def look(self, order: Order) -> Generator[Request, Reply, Armed]:
-        """Tell whether it is there and would act."""
-        ...
-
-    def disarm(self, order: Order) -> Generator[Request, Reply, Armed]:
-        """Take it away; harmless where there is none."""
-        ...

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Grammar, Version
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.observation import Observation
-    from setpoint.engines.order import Switch
+    from setpoint.engines.order import Armed, Order
     from setpoint.engines.plan import Plan, Request
     from setpoint.policy.waves import MemberOrder
 
@@ -106,6 +106,34 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     parameter: str
     ours: SettingText
     restore: SettingText
+
+
+class Switch(Protocol):
+    """A switch on the target itself, which puts an override back with nobody else alive.
+
+    Each method answers a generator of requests, to be run over a driver that may write. A switch acts at the
+    deadline, only on what is still ours, and then takes itself away.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people know it as: ``pg_cron``, ``event``."""
+        ...
+
+    def arm(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Put it there, or in the place of an earlier one; `ABSENT` where the target has no such thing.
+
+        `FAILED` where it has and does not let us. Nothing is turned on that was off.
+        """
+        ...
+
+    def look(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Tell whether it is there and would act."""
+        ...
+
+    def disarm(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Take it away; harmless where there is none."""
+        ...
 
 
 class Engine(Protocol):

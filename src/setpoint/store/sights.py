@@ -86,11 +86,11 @@ class Sights:
 
     def last_seen(self) -> dict[str, datetime]:
         """Answer when each instance was last observed, by whomever; reads nothing but an index."""
-        query = select(snapshots.c.instance, func.max(snapshots.c.at, type_=UtcTime())).group_by(
+        query = select(snapshots.c.instance, func.max(snapshots.c.at, type_=UtcTime()).label("at")).group_by(
             snapshots.c.instance
         )
         with self._database.read() as connection:
-            return {name: at for name, at in connection.execute(query).tuples()}
+            return {row["instance"]: row["at"] for row in connection.execute(query).mappings()}
 
     def forget(self, names: Sequence[str]) -> None:
         """Take instances out; harmless for those that are in none."""

@@ -169,14 +169,3 @@ def test_many_are_ended_side_by_side(spool, reverting, tmp_path):
         spool.put(shop.order(-1))
     poll_until(reverting, lambda: not spool.orders())
     assert all(shop.is_back for shop in shops)
-
-
-def test_a_spool_ends_what_is_due_by_itself(spool, shop):
-    spool.put(shop.order(-1))
-    wait_until(
-        lambda: (
-            Spool(spool.folder).revert_due(boot_moment(), read_secret=lambda _: None, holder="w") >= 0
-            and not spool.orders()
-        )
-    )
-    assert shop.is_back

@@ -6,6 +6,7 @@ idempotent, so that any worker may make it, any number of times, and after one t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ import msgspec
 
 from setpoint.config.override import Clash, EndReason, LinkKind, LinkState, Override, OverrideState
 from setpoint.control import gate, words
+from setpoint.control.clock import is_over
 from setpoint.control.execution import make_application
 from setpoint.control.logbook import Logbook, is_start
 from setpoint.control.overrides import chain, standing
@@ -24,7 +26,7 @@ from setpoint.control.past import find_plan, keep_plan
 from setpoint.engines.ending import make_ending
 from setpoint.engines.plan import Prior, StepKind
 from setpoint.engines.session import observe as look
-from setpoint.errors import HeldError, RefusedError
+from setpoint.errors import HeldError, RefusedError, SetpointError
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -81,6 +83,19 @@ def mark(
     )
     detail = {"why": why.value, "because": because}
     return standing.put(context, kept, ending, "override.ending", detail, actor=actor)
+
+
+def finish_due(context: Context, instance: str) -> None:
+    """End what should be over on an instance and nobody ended yet, as far as it can be ended now."""
+    for override in standing.overrides(context, is_open_only=True, instance=instance):
+        is_due = is_over(override.deadline, override.deadline_moment, context.now(), context.moment())
+        if override.is_desired and not is_due:
+            continue
+        with suppress(SetpointError):
+            kept = context.store.overrides.get(override.id)
+            if kept.value.is_desired:
+                mark(context, kept, EndReason.DEADLINE)
+            finish(context, override.id, link=None)
 
 
 def finish(context: Context, id_: str, *, link: LinkKind | None = LinkKind.RECONCILER) -> Kept[Override]:

@@ -13,46 +13,28 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from setpoint.config.override import LinkState
 from setpoint.control.clock import elapsed_seconds
+from setpoint.control.overrides.asking import Answer, Ask, address_in, receive
 from setpoint.control.overrides.spool import Spool
-from setpoint.engines.order import Armed, Order
+from setpoint.engines.order import Armed
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
-GRACE_SECONDS = 1.0
-"""How long after a deadline the guard process leaves the override to the reconciler."""
-SOCKET = "guardian.sock"
+    from setpoint.engines.order import Order
+
 LOCK = "guardian.lock"
 LOG = "guardian.log"
 _MODULE = "setpoint.control.overrides.guardian"
 _TOKEN_VARIABLE = "SETPOINT_TOKEN"  # noqa: S105 - the name of a variable
 _LOOK_SECONDS = 2.0
 _PAUSE_SECONDS = 0.005
-_MOST_BYTES = 65_536
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a guard process: to take an order on, or how it stands with one."""
-
-    verb: Literal["arm", "look"]
-    override: str
-    seconds: float
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What it answers: the state, and the order it holds, whose deadline and content are to be compared."""
-
-    state: LinkState
-    detail: str = ""
-    order: Order | None = None
 
 
 class NobodyThereError(UnavailableError):
@@ -116,22 +98,6 @@ def revive(folder: Path) -> bool:
         return False
     _start(folder)
     return True
-
-
-def address_in(number: int) -> str:
-    """Answer the address of the socket in an open folder: short, however long the folder's path is."""
-    return f"/proc/self/fd/{number}/{SOCKET}"
-
-
-def receive(connection: socket.socket) -> bytes:
-    """Read one line; answer what came of it."""
-    body = b""
-    while not body.endswith(b"\n") and len(body) < _MOST_BYTES:
-        part = connection.recv(_MOST_BYTES)
-        if not part:
-            break
-        body += part
-    return body
 
 
 def _judge(answer: Answer, order: Order) -> Armed:

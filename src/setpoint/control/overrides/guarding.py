@@ -15,7 +15,7 @@ import msgspec
 
 from setpoint.config.override import LinkKind, LinkState
 from setpoint.control.clock import SteadyClock, boot_moment, elapsed_seconds, utc_now
-from setpoint.control.overrides.guardian import GRACE_SECONDS, SOCKET, Answer, Ask, address_in, receive
+from setpoint.control.overrides.asking import SOCKET, Answer, Ask, address_in, receive
 from setpoint.control.overrides.reverting import Reverting, connect
 from setpoint.control.overrides.spool import Spool
 from setpoint.errors import SetpointError
@@ -24,6 +24,8 @@ from setpoint.integrations.secrets import read_secret
 if TYPE_CHECKING:
     from pathlib import Path
 
+GRACE_SECONDS = 1.0
+"""How long after a deadline the override is left to the reconciler."""
 _LINGER_SECONDS = 1.0
 """How long it stays without an order, as the next one often comes soon."""
 _POLL_SECONDS = 1.0

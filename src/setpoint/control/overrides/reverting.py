@@ -10,7 +10,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import Clash, LinkKind
@@ -24,7 +23,6 @@ from setpoint.errors import SetpointError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from setpoint.config.override import Moment
     from setpoint.engines.ending import Ended
@@ -208,12 +206,6 @@ class Reverting:
             known = self.spool.outcome(order.override)
             if known is None or not known.is_over:
                 self.spool.note(outcome)
-
-
-@cache
-def reverting_of(folder: Path) -> Reverting:
-    """Answer this process's one reverting of the spool in a folder."""
-    return Reverting(Spool(folder), LinkKind.SPOOL)
 
 
 def _clashes(order: Order, ended: Ended) -> tuple[Clash, ...]:

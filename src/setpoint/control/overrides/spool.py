@@ -21,10 +21,8 @@ from setpoint.engines.order import Order
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from setpoint.config.override import Moment
 
 _Kept = TypeVar("_Kept", Order, "Outcome")
 _ORDERS, _OUTCOMES = "orders", "outcomes"
@@ -129,19 +127,6 @@ class Spool:
     def forget(self, override_id: str) -> None:
         """Let an outcome go that the store knows; harmless where there is none; raise `UnavailableError`."""
         _remove(self._path(_OUTCOMES, override_id))
-
-    def revert_due(
-        self,
-        moment: Moment | None,
-        *,
-        read_secret: Callable[[str], str | None],
-        holder: str,
-        now: datetime | None = None,
-    ) -> float:
-        """Begin to end what is due, and answer the seconds until something is; see `Reverting.poll`."""
-        from setpoint.control.overrides.reverting import reverting_of
-
-        return reverting_of(self.folder).poll(moment, read_secret=read_secret, holder=holder, now=now)
 
     def _told(self) -> dict[str, Outcome]:
         found: dict[str, Outcome] = {}

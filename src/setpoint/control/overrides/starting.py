@@ -146,6 +146,7 @@ def _taken_back(context: Context, each: Started) -> Started:
 
 def _start(context: Context, name: str, wish: Wish, batch: str) -> Override:
     permit = gate.require(context, Right.BREAK_GLASS, name)
+    ending.finish_due(context, name)
     id_ = f"{name}/o{uuid4().hex[:10]}"
     lease = context.store.leases.claim(f"override:{id_}", context.holder(permit.actor), START_LEASE_SECONDS)
     if lease is None:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.order import Switch
     from setpoint.engines.plan import Plan, Request, Step
-    from setpoint.engines.port import Driver, Release, Reply, StepsMade, Target
+    from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.policy.waves import MemberOrder
 
 

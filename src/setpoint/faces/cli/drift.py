@@ -15,7 +15,6 @@ from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.observe import at_once, chosen
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.waiver import remind
-from setpoint.faces.cli.worker import unreachable_text
 from setpoint.faces.cli.wording import (
     age_text,
     counted,
@@ -25,6 +24,7 @@ from setpoint.faces.cli.wording import (
     origin_document,
     setting_text,
 )
+from setpoint.faces.cli.worker import unreachable_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,8 @@ from setpoint.faces.cli.arguments import (
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.instance_group import group
 from setpoint.faces.cli.page import Answer, Span, Table
-from setpoint.faces.cli.worker import seen_by_name
 from setpoint.faces.cli.wording import age_text, committed, fact_rows, setting_text
+from setpoint.faces.cli.worker import seen_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
