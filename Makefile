@@ -35,7 +35,7 @@ test: .venv/test.stamp
 	SETPOINT_TEST_MAJORS=$(call majors,$(MAJORS)) $(BIN)/pytest -m "not slow" $(COVERAGE) $(ARGS)
 
 test-all: .venv/test.stamp
-	$(BIN)/python tools/engines.py fetch $(call engines,$(ALL_MAJORS))
+	$(BIN)/python tools/engines.py fetch $(call engines,$(ALL_MAJORS)) pg_cron-15
 	SETPOINT_TEST_MAJORS=$(call majors,$(ALL_MAJORS)) $(BIN)/pytest $(ARGS)
 
 coverage: COVERAGE := --cov --cov-report=term

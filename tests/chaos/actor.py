@@ -158,7 +158,8 @@ def be_worker(order: dict) -> None:
     worker = Worker(context, (Reconciler(), spooling, beat), dispatch, health)
     worker.start()
     tell(order, {"is_up": True})
-    is_ending.wait()
+    while not is_ending.wait(1.0):
+        pass  # a signal that another thread was handed is heard only when this one wakes
     worker.stop()
 
 

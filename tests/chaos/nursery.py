@@ -56,9 +56,13 @@ class Child:
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> None:
         if not select.select([self.handle], [], [], seconds)[0]:
-            self.send(signal.SIGUSR1)
-            await_that(lambda: "Current thread" in self.log, "it tells where it is")
-            raise AssertionError(f"it never ended; {self.log}")
+            raise AssertionError(f"it never ended; {self.where()}")
+
+    def where(self) -> str:
+        """Have it tell where each of its threads is; answer all that it said."""
+        self.send(signal.SIGUSR1)
+        await_that(lambda: "Current thread" in self.log or not self.is_alive, "it tells where it is")
+        return self.log
 
     @property
     def answer(self) -> dict | None:

@@ -390,7 +390,7 @@ SCENARIOS = [
     extended_and_killed_between,
 ]
 OWN_SERVER = {store_away_across_the_deadline, store_away_for_long_and_back}
-AT_ONCE = 6
+AT_ONCE = 10
 
 
 @pytest.fixture(scope="module")

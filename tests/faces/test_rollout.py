@@ -104,7 +104,7 @@ def test_amounts_are_read_as_people_write_them(fleet):
         "--site-label", "dc", "--site-limit", "1", "--unknown", "hold", "--may-restart", "--dry-run",
     )  # fmt: skip
     rules = shown["rules"]
-    assert (rules["canary"]["share"], rules["tolerance"], rules["failures"]["count"]) == (0.5, 0.025, 1)
+    assert (rules["canary"], rules["tolerance"], rules["failures"]) == ("50%", 0.025, "1")
     assert (rules["site_label"], rules["site_at_once"], rules["unknown"]) == ("dc", 1, "hold")
 
 

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_quick_loop_holds_and_leaves_nothing_behind(environment, place):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["holds"]
-    assert len(told["promises"]) == 12
+    assert len(told["promises"]) == 16
     assert told["data"]["bytes"] > told["data"]["shared_buffers_bytes"]
     assert told["facts"]["storage"] is None
     assert told["first_advice"]["settings"] == {}
@@ -84,6 +84,7 @@ def test_quick_loop_holds_and_leaves_nothing_behind(environment, place):
     assert told["measurement"]["order"] == "ABBA"
     assert [found["origin"].split(" ")[0] for found in told["drift"]["found"]] == ["persisted"]
     assert told["revert"]["different"] == []
+    tell_of_override(told["override"])
     tell_of_two(told["governance"])
     assert told["audit"]["faults"] == 0
     assert told["audit"]["faults_when_tampered"] > 0
@@ -97,6 +98,15 @@ def test_quick_loop_holds_and_leaves_nothing_behind(environment, place):
     ]
     assert wait_until_gone(environment) == []
     assert list(place.iterdir()) == []
+
+
+def tell_of_override(told: dict[str, Any]) -> None:
+    """It came and it went, although its worker was killed, and everything was as before."""
+    assert told["state"] == "ended"
+    assert told["ended_by"] in ("guard process", "spool")
+    assert told["links"]["reconciler"] == "armed"
+    assert told["before"] == told["after"]
+    assert not told["settings"].items() & told["after"].items()
 
 
 def tell_of_two(told: dict[str, object]) -> None:
@@ -123,6 +133,19 @@ def test_interrupted_it_leaves_nothing_behind(environment, place, number, code, 
         process.send_signal(number)
         stdout.read()
     assert process.returncode == code
+    assert wait_until_gone(environment) == []
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["sigterm", "kill-9"])
+def test_interrupted_in_an_override_it_leaves_nothing_behind(environment, place, number):
+    process = subprocess.Popen([*PROGRAM, "--quick"], env=environment, stdout=subprocess.PIPE, text=True)
+    with process:
+        stdout = cast("IO[str]", process.stdout)
+        assert any("while it lasts it is what is desired" in line for line in stdout)
+        process.send_signal(number)
+        stdout.read()
     assert wait_until_gone(environment) == []
     assert list(place.iterdir()) == []
 
@@ -182,6 +205,7 @@ def test_kept_store_tells_the_story_afterwards(environment, place):
         "show HEAD",
         "settings demo --origin",
         f"change show {change}",
+        "override list --all",
         "audit log --subject demo --action change.",
         f"audit verify --head {head}",
     ):
@@ -195,6 +219,7 @@ def test_kept_store_tells_the_story_afterwards(environment, place):
     assert token.read_text(encoding="ascii").strip() not in done.stdout + done.stderr
     with Setpoint.open(places["store"], token=token.read_text(encoding="ascii").strip()) as setpoint:
         assert setpoint.governance.whoami().name == "lin"
+    assert "put back by" in Path(places["post-mortem"]).read_text(encoding="utf-8")
     assert Path(places["audit export"]).read_text(encoding="utf-8").count("\n") > 10
     assert [path.name for path in place.iterdir()] == [Path(places["folder"]).name]
 

@@ -201,11 +201,11 @@ class Law:
             self.cells[key] = replace(cell, claim=None, is_unsure=True)
             return
         places = self._places(hold, parameter, is_strict=True)
-        if cell.text not in places:
+        if not any(is_same(parameter, cell.text, place) for place in places):
             said = f"{hold.id} {parameter}: {cell.text!r} stands, not one of {places!r}"
             self.fault("wrong place", said)
         text = self.wanted(hold.instance, parameter)
-        if cell.text == before.text:
+        if is_same(parameter, cell.text, before.text):
             is_kept = text is not None or (before.claim is not None and before.claim.restore == cell.text)
             claim = before.claim if is_kept else None
             is_unsure = before.is_unsure or before.claim is not None

@@ -131,13 +131,13 @@ class Emergencies(Deeds):
     def extend_one(self, n: int) -> None:
         dice = self.begin(n)
         if self.law.holds:
-            self.extend(dice, self.law.holds[dice.choice(sorted(self.law.holds))])
+            self.extend(dice, self.law.holds[dice.choice(list(self.law.holds))])
 
     @rule(n=DICE)
     def end_one(self, n: int) -> None:
         dice = self.begin(n)
         if self.law.holds:
-            self.end(dice, self.law.holds[dice.choice(sorted(self.law.holds))])
+            self.end(dice, self.law.holds[dice.choice(list(self.law.holds))])
             self.look_around()
 
     @rule(n=DICE)

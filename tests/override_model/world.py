@@ -118,7 +118,7 @@ class Inline:
         future: Future[Any] = Future()
         try:
             future.set_result(work(*arguments))
-        except Exception as fault:  # noqa: BLE001 - as a pool does
+        except SetpointError as fault:
             future.set_exception(fault)
         return future
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.layers import Layer, LayerKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class OverrideState(Enum):
@@ -197,18 +193,11 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
         return (self.ended_at - due).total_seconds()
 
 
-def layer_of(override: Override) -> Layer:
-    """Answer the layer that an override is while it is desired."""
+def layer_of(override: Override, ends_at: datetime) -> Layer:
+    """Answer the layer that an override is while it is desired, which is until then."""
     return Layer(
         LayerKind.OVERRIDE,
         override.id,
         {held.parameter.lower(): held.ours for held in override.held},
-        starts_at=override.started_at,
-        ends_at=override.deadline,
+        ends_at=ends_at,
     )
-
-
-def layers_on(overrides: Iterable[Override], instance: str) -> tuple[Layer, ...]:
-    """Answer the layers of an instance's desired overrides, the oldest first."""
-    own = [each for each in overrides if each.instance == instance and each.is_desired]
-    return tuple(layer_of(each) for each in sorted(own, key=lambda each: (each.started_at, each.id)))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.drift import Drift, classify
-from setpoint.config.override import layers_on
 from setpoint.control import admission, gate
 from setpoint.control.budget import weigh
 from setpoint.control.desired import Desired, desired_of
@@ -126,6 +125,7 @@ def apply(
     `HeldError`, `OverBudgetError`, `ApplyError` with the state it left, `UnreachableError`, `GuardrailError`.
     """
     made = find_made(context, made.hash)
+    standing.check_free(context, made.instance, [step.parameter for step in made.steps if step.parameter])
     configuration = context.head()[1]
     observation, catalog = last_seen(context, made.instance, configuration.instance(made.instance))
     permit = admission.admit_apply(context, made, observation, catalog, is_emergency=bool(emergency))
@@ -229,7 +229,7 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     revision, configuration = context.head()
     base = revision.id if revision is not None else ""
     now = context.now()
-    waivers, overrides = everything(context), standing.overrides(context, is_open_only=True)
+    waivers, layers = everything(context), standing.layers_by_instance(context)
     judged: dict[str, tuple[Drift, ...]] = {}
     for name, observation in context.store.snapshots.latest_many().items():
         instance = configuration.instances.get(name)
@@ -237,9 +237,14 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
             continue
         catalog = catalog_of(context, instance, observation)
         engine = context.engine_of(instance)
-        layers = layers_on(overrides, name)
         desired = desired_of(
-            engine, configuration, observation, catalog, revision=base, at=now, overrides=layers
+            engine,
+            configuration,
+            observation,
+            catalog,
+            revision=base,
+            at=now,
+            overrides=layers.get(name, ()),
         )
         drifts = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
         judged[name] = waive_drift(drifts, waived_parameters(waivers, name, instance, now))

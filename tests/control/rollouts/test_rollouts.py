@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 import pytest
 
 from setpoint.control.configure import commit
 from setpoint.control.records import prove
 from setpoint.control.rollouts import steering
-from setpoint.control.rollouts.controller import RolloutController
+from setpoint.control.rollouts.controller import WORKS, RolloutController
+from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.engines.simulated.server import server_at
 from setpoint.errors import InputError, InputErrors, NotFoundError, RefusedError
 from setpoint.policy.rollout import Amount
@@ -240,3 +243,43 @@ def test_a_rollout_is_proven_by_the_audit_log(make_fleet):
     fleet = make_fleet(3)
     fleet.run(fleet.start().id)
     assert prove(fleet.context, noted=None).is_intact
+
+
+def test_threads_of_a_dispatch_carry_it_out_as_well(make_fleet):
+    fleet = make_fleet(8)
+    dispatch = InProcessDispatch(4)
+    faults = []
+    works = {kind: partial(work, fleet.context) for kind, work in WORKS.items()}
+    dispatch.start(works, lambda _task, fault: faults.append(fault))
+    fleet.controller = RolloutController("worker-1", dispatch)
+    made = fleet.start(at_once=4)
+    try:
+        for _ in range(200):
+            fleet.controller.poll(fleet.context)
+            assert dispatch.wait_until_idle(60)
+            if not fleet.rollout(made.id).is_open:
+                break
+            fleet.wait(10)
+    finally:
+        dispatch.stop()
+    assert fleet.states(made.id) == {"kept": 8}
+    assert not faults
+
+
+def test_of_two_controllers_one_has_the_lease(make_fleet):
+    fleet = make_fleet(2)
+    made = fleet.start()
+    lease = fleet.store.leases.claim(f"rollout:{made.id}", "another", 600)
+    rows = len(fleet.store.audit.rows())
+    fleet.controller.poll(fleet.context)
+    assert len(fleet.store.audit.rows()) == rows
+    fleet.store.leases.release(lease)
+    fleet.run(made.id)
+    assert fleet.states(made.id) == {"kept": 2}
+
+
+def test_later_waves_are_compared_too(make_fleet):
+    fleet = make_fleet(16)
+    made = fleet.start(waves=(Amount(share=0.5), Amount(share=1.0)))
+    over = fleet.run(made.id)
+    assert [each.split(": ")[1] for each in over.judged] == ["not worse", "not worse", "cannot tell"]

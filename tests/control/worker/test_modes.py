@@ -10,9 +10,11 @@ import pytest
 from tests.control.town import found
 from tests.control.worker.site import START
 
+from setpoint.config.fleet_document import read_fleet
 from setpoint.config.override import Held, Override, OverrideState
 from setpoint.control import change, execution
 from setpoint.engines.simulated.driver import restart
+from setpoint.errors import InputErrors, UnreachableError
 from setpoint.policy.person import Role
 from setpoint.policy.selector import parse_selector
 
@@ -228,3 +230,50 @@ class TestAmongPeople:
         self.worker(site, town)
         assert site.sweep_for(120) == []
         assert site.actions("gate.refused") == []
+
+
+def test_the_mode_is_part_of_the_configuration(site):
+    site.add("shop", mode="enforce")
+    site.add("web")
+    text = site.setpoint.export_fleet()
+    assert text.count("mode: enforce") == 1
+    assert "mode: observe" not in text
+    assert read_fleet(text, "here") == site.setpoint.configuration()
+    with pytest.raises(InputErrors, match="'loose' is no mode"):
+        read_fleet(text.replace("mode: enforce", "mode: loose"), "here")
+    bad = msgspec.structs.replace(site.setpoint.configuration().instance("web"), mode="loose")
+    with pytest.raises(InputErrors, match="'loose' is no mode"):
+        site.setpoint.change_instance("web", bad, reason="a try")
+
+
+def test_what_a_killed_worker_left_undone_is_done_at_the_next_look(site, monkeypatch):
+    server = site.add("shop", mode="enforce", settings=OWN)
+
+    def die(*_, **__):
+        patch.setattr(site.store.sights, "note", lambda *_: None)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(change, "apply", die)
+        with pytest.raises(KeyboardInterrupt):
+            site.look("shop")
+    site.look("shop")
+    assert server.running["sort_memory"] == "8192"
+
+
+def test_an_apply_that_fails_is_not_tried_in_a_hot_loop(site, monkeypatch):
+    server, tried = site.add("shop", mode="enforce", settings=OWN), []
+
+    def fail(*_, **__):
+        tried.append(1)
+        raise UnreachableError("it does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(change, "apply", fail)
+        with pytest.raises(UnreachableError):
+            site.look("shop")
+        site.look("shop")
+    assert len(tried) == 1
+    site.wait(601)
+    site.look("shop")
+    assert server.running["sort_memory"] == "8192"

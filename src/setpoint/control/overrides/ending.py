@@ -18,12 +18,12 @@ from setpoint.config.override import Clash, EndReason, LinkKind, LinkState, Over
 from setpoint.control import gate, words
 from setpoint.control.clock import is_over
 from setpoint.control.execution import make_application
-from setpoint.control.logbook import Logbook, is_start
+from setpoint.control.logbook import Logbook, is_of_override, is_start
 from setpoint.control.overrides import chain, standing
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import order_now
 from setpoint.control.past import find_plan, keep_plan
-from setpoint.engines.ending import make_ending
+from setpoint.engines.ending import make_ending, settle
 from setpoint.engines.plan import Prior, StepKind
 from setpoint.engines.session import observe as look
 from setpoint.errors import HeldError, RefusedError, SetpointError
@@ -152,14 +152,22 @@ class _End:
             released=released,
         )
         left = ending
-        if not ending.plan.is_empty or self._owned():
+        if not ending.plan.is_empty or self._owned() or self._is_left_open:
             observation, catalog = self._apply(self._settling(ending, order), released)
-            left = make_ending(engine, order, observation, catalog)
+            left, observation, catalog = settle(
+                engine, self.driver, order, observation, catalog, now=context.now
+            )
         if not left.is_over:
             what = "; ".join(f"{each.parameter}: {each.why}" for each in left.plan.blocked) or "read back so"
             message = f"{override.id} cannot be ended: {what}"
             raise RefusedError(message, where=override.instance, next_step="it is tried again, for ever")
         return self._close(order, ending, left, observation)
+
+    @property
+    def _is_left_open(self) -> bool:
+        """Whether a start or an end of an override was cut short here, whose record is to be closed."""
+        left = self.context.store.journal.unfinished(self.kept.value.instance)
+        return left is not None and is_of_override(left)
 
     def _owned(self) -> dict[str, Owned]:
         """Answer what the journal still takes for the override's, by parameter."""

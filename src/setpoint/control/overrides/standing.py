@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from setpoint.config.override import layers_on
+from setpoint.config.override import layer_of
+from setpoint.control.clock import seconds_left
 from setpoint.errors import ConflictError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -51,14 +53,31 @@ def overrides(context: Context, *, is_open_only: bool = False, instance: str = "
 
 
 def layers(context: Context, instance: str) -> tuple[Layer, ...]:
-    """Answer the layers that an instance's overrides are as long as they are desired."""
-    return layers_on(overrides(context, is_open_only=True, instance=instance), instance)
+    """Answer the layers that an instance's overrides are, as long as they are desired, the oldest first."""
+    open_ones = overrides(context, is_open_only=True, instance=instance)
+    return tuple(_layer(context, each) for each in reversed(open_ones) if _is_in_force(context, each))
 
 
 def layers_by_instance(context: Context) -> dict[str, tuple[Layer, ...]]:
     """Answer the same for every instance that has any."""
-    desired = [each for each in overrides(context, is_open_only=True) if each.is_desired]
-    return {name: layers_on(desired, name) for name in {each.instance for each in desired}}
+    found: dict[str, tuple[Layer, ...]] = {}
+    for each in reversed(overrides(context, is_open_only=True)):
+        if _is_in_force(context, each):
+            found[each.instance] = (*found.get(each.instance, ()), _layer(context, each))
+    return found
+
+
+def _is_in_force(context: Context, override: Override) -> bool:
+    return override.is_desired and _left(context, override) > 0
+
+
+def _layer(context: Context, override: Override) -> Layer:
+    """Answer a layer that ends when the override does, whatever the time of day was set to meanwhile."""
+    return layer_of(override, context.now() + timedelta(seconds=_left(context, override)))
+
+
+def _left(context: Context, override: Override) -> float:
+    return seconds_left(override.deadline, override.deadline_moment, context.now(), context.moment())
 
 
 def put(

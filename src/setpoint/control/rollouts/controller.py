@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from setpoint.control.permit import Permit
     from setpoint.control.rollouts.rows import Rows
     from setpoint.control.worker.dispatch import Dispatch
+    from setpoint.store.records import Lease
 
 WORK, BACK, LOOK = "rollout.work", "rollout.back", "rollout.look"
 """The kinds of tasks that it hands out."""
@@ -63,26 +64,32 @@ class RolloutController:
             if lease is None:
                 continue
             try:
-                self._advance(context, rollout.id)
+                self._advance(context, rollout.id, lambda held=lease: _keep(context, held))
+            except HeldError:
+                continue  # it was too slow: somebody else goes on
             finally:
                 context.store.leases.release(lease)
         return min(due)
 
-    def _advance(self, context: Context, id_: str) -> None:
-        """Go on as far as the rows let: an action that was done may make another one due."""
+    def _advance(self, context: Context, id_: str, keep: Callable[[], None]) -> None:
+        """Go on as far as the rows let: an action that was done may make another one due.
+
+        `keep` renews the claim, and raises `HeldError` when somebody else has it.
+        """
         for _ in range(_MOST_PASSES):
+            keep()
             rows = read_rows(context, id_)
             actions = next_actions(rows.rollout, rows.targets, context.now())
             try:
-                self._do(context, rows, actions)
-            except (ConflictError, HeldError):
+                self._do(context, rows, actions, keep)
+            except ConflictError:
                 continue  # somebody else wrote a row meanwhile: look again
             if all(action.kind is ActionKind.JUDGE for action in actions):
                 return
             if self._dispatch is not None and all(action.kind in _UNDER_WAY for action in actions):
                 return
 
-    def _do(self, context: Context, rows: Rows, actions: Iterable[Action]) -> None:
+    def _do(self, context: Context, rows: Rows, actions: Iterable[Action], keep: Callable[[], None]) -> None:
         permit = gate.require_somewhere(context, Right.APPLY)
         tasks: list[Task] = []
         for action in actions:
@@ -90,24 +97,29 @@ class RolloutController:
                 kind = WORK if action.kind is ActionKind.WORK else BACK
                 tasks.append(_task(kind, rows.rollout.id, action.instance))
             elif action.kind is ActionKind.JUDGE:
-                self._look_and_judge(context, rows, permit)
+                self._look_and_judge(context, rows, permit, keep)
             elif action.instance:
                 _move(context, rows, action, permit)
             else:
                 _milestone(context, rows, action, permit)
-        self._hand_out(context, tasks)
+        self._hand_out(context, tasks, keep)
 
-    def _look_and_judge(self, context: Context, rows: Rows, permit: Permit) -> None:
+    def _look_and_judge(self, context: Context, rows: Rows, permit: Permit, keep: Callable[[], None]) -> None:
         due = to_look_at(context, rows)
-        self._hand_out(context, [_task(LOOK, rows.rollout.id, name) for name in due])
+        self._hand_out(context, [_task(LOOK, rows.rollout.id, name) for name in due], keep)
         judge(context, rows, self._judged, actor=permit.actor)
 
-    def _hand_out(self, context: Context, tasks: list[Task]) -> None:
+    def _hand_out(self, context: Context, tasks: list[Task], keep: Callable[[], None]) -> None:
         if self._dispatch is not None:
             self._dispatch.submit(tasks)
             return
         for task in tasks:
+            keep()
             WORKS[task.kind](context, task)
+
+
+def _keep(context: Context, lease: Lease) -> None:
+    context.store.leases.renew(lease, _LEASE_SECONDS)
 
 
 def _task(kind: str, id_: str, instance: str) -> Task:

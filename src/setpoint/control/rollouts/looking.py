@@ -48,7 +48,8 @@ def to_look_at(context: Context, rows: Rows) -> tuple[str, ...]:
     rollout, now = rows.rollout, context.now()
     wave = max(rollout.wave, 0)
     every = timedelta(seconds=rollout.rules.sample_seconds)
-    compared = {*watched_of(rows, wave), *like_of(rows, wave)}
+    # The next wave is watched already, so that there is a past to compare it with when its turn comes.
+    compared = {name for each in (wave, wave + 1) for name in (*watched_of(rows, each), *like_of(rows, each))}
     soaking = {name for name, each in rows.targets.items() if each.state is TargetState.SOAKING}
     seen = context.store.snapshots.latest_many(sorted(compared | soaking))
     due: list[str] = []

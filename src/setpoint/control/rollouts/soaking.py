@@ -57,6 +57,9 @@ class _Judgement:
     actor: str
     _kept_back: set[str] = field(default_factory=set[str], init=False)
 
+    def __post_init__(self) -> None:
+        self._configuration = self.context.head()[1]
+
     def judge(self) -> None:
         """Judge guardrails first, then the canaries, and keep what is left."""
         soaking = {
@@ -114,10 +117,12 @@ class _Judgement:
         return f"guardrail {each.name} could not be judged: {answer.explanation}"
 
     def _guardrails(self, name: str, target: RolloutTarget) -> Sequence[Named[Guardrail]]:
-        context, configuration = self.context, self.context.head()[1]
+        context, configuration = self.context, self._configuration
+        if not policies_of(configuration).policies:
+            return ()
         observation = context.store.snapshots.latest(name)
         instance = configuration.instances.get(name)
-        if observation is None or instance is None or not policies_of(configuration).policies:
+        if observation is None or instance is None:
             return ()
         catalog = catalog_of(context, instance, observation)
         subject = subject_of(context, configuration, observation, catalog)

@@ -54,14 +54,20 @@ def act(context: Context, task: Task) -> None:
         return
     planned = change.plan(context, name)
     is_told = planned.plan.hash == sight.acted_on
-    # Before it is done: whatever happens then, the same is not tried again at once.
-    context.store.sights.note(name, lambda kept: _acted(context, instance, kept, planned.plan.hash))
-    if planned.plan.is_empty:
-        return
-    if instance.mode == "propose":
-        _propose(context, name, planned, is_told=is_told)
-    else:
-        _enforce(context, name, instance, planned, is_told=is_told)
+    is_right = False
+    try:
+        if planned.plan.is_empty:
+            return
+        if instance.mode == "propose":
+            _propose(context, name, planned, is_told=is_told)
+        else:
+            is_right = _enforce(context, name, instance, planned, is_told=is_told)
+    finally:
+        # However it ended, the same is not tried again at once; who was killed over it left it undone.
+        hash_ = planned.plan.hash
+        context.store.sights.note(
+            name, lambda kept: _done(kept) if is_right else _acted(context, instance, kept, hash_)
+        )
 
 
 def why_left_alone(context: Context, name: str) -> str:
@@ -123,22 +129,21 @@ def _propose(context: Context, name: str, planned: Planned, *, is_told: bool) ->
     context.store.audit.append(permit.actor, "drift.proposed", name, detail, context.now())
 
 
-def _enforce(context: Context, name: str, instance: Instance, planned: Planned, *, is_told: bool) -> None:
-    """Put an instance right, or say once why that may not be."""
+def _enforce(context: Context, name: str, instance: Instance, planned: Planned, *, is_told: bool) -> bool:
+    """Put an instance right, or say once why that may not be; answer whether it is right."""
     why = next(_obstacles(context, name, instance, planned), "")
     if not why:
         try:
             change.apply(context, planned.plan, may_restart=_may_restart(context, name, instance))
         except RefusedError as fault:
             why = fault.what
-        else:
-            context.store.sights.note(name, _done)
     if why and not is_told:
         _ask(context, planned)
         permit = gate.require(context, Right.OBSERVE, name)
         detail = {"plan": planned.plan.hash, "parameters": _moved(planned), "because": masked(why)}
         row = {**detail, **permit.detail()}
         context.store.audit.append(permit.actor, "enforce.refused", name, row, context.now())
+    return not why
 
 
 def _obstacles(context: Context, name: str, instance: Instance, planned: Planned) -> Iterator[str]:

@@ -32,7 +32,7 @@ def demo(frame: Frame, *, scale: int | None, seconds: int | None, quick: bool, k
     """Show the whole loop on a private server.
 
     Boots PostgreSQL, loads data, observes, advises, plans, applies, verifies, measures before against after,
-    finds drift, takes everything back, lets one change wait for a second person's approval and verifies the
+    finds drift, lets an emergency override end although the worker is killed, takes everything back, lets one change wait for a second person's approval and verifies the
     audit chain; about three minutes. Leaves nothing behind. With --json the story goes to stderr.
 
     Exit code 0: the whole loop held, whatever the gain. 1: a promise was broken. 3: it cannot run here.

@@ -9,6 +9,8 @@ import msgspec
 
 from setpoint.faces.cli.page import Span, Table
 from setpoint.faces.cli.wording import counted, moment_text, setting_text
+from setpoint.policy.rollout import Amount, RolloutRules
+from setpoint.policy.selector import Selector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +96,7 @@ def draft_document(made: Rollout, draft: Draft) -> dict[str, Any]:
     return {
         "selector": str(made.selector),
         "settings": made.settings,
-        "rules": msgspec.to_builtins(made.rules),
+        "rules": _plain(made.rules),
         "waves": [waves[number] for number in sorted(waves)],
         "unchanged": list(draft.unchanged),
     }
@@ -170,8 +172,15 @@ def _span(word: str) -> Span:
     return Span(word, _TONES.get(word, "strong"))
 
 
-def _plain(struct: Rollout | RolloutTarget) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(struct)
-    if "selector" in plain:
-        plain["selector"] = str(getattr(struct, "selector", ""))
+def _plain(struct: Rollout | RolloutTarget | RolloutRules) -> dict[str, Any]:
+    """Answer every field, those that have their default too."""
+    plain: dict[str, Any] = {}
+    for name, value in msgspec.structs.asdict(struct).items():
+        if isinstance(value, RolloutRules):
+            plain[name] = _plain(value)
+        else:
+            is_word = isinstance(value, (Amount, Selector))
+            plain[name] = str(value) if is_word else msgspec.to_builtins(value)
+    if "waves" in plain and isinstance(struct, RolloutRules):
+        plain["waves"] = [str(each) for each in struct.waves]
     return plain

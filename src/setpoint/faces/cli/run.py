@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -58,7 +59,13 @@ _PROGRAM = "from setpoint.faces.cli import main; main()"
     "--metrics-file", metavar="FILE", help="Written anew every few seconds, as Prometheus collects it."
 )
 @click.option("--alone", "is_alone", is_flag=True, help="One process, whose tasks nobody else is handed.")
-@click.option("--supervised", "is_supervised", is_flag=True, hidden=True)
+@click.option(
+    "--supervised",
+    "is_supervised",
+    is_flag=True,
+    hidden=True,
+    help="Set by the process that keeps several workers alive: end when it does.",
+)
 @click.pass_obj
 def run(
     frame: Frame,
@@ -79,6 +86,8 @@ def run(
     from setpoint.faces.wiring import is_server
 
     _check_interval(interval)
+    # It tells of each query that the end of a worker interrupts.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     if metrics_file is not None:
         check_place(metrics_file)
     frame.standing = "what was in hand was finished, or is taken over by the next worker"

@@ -1,4 +1,4 @@
-"""Act 9: a change that takes two: policy asks for an approval, and the author's own does not count."""
+"""Act 10: a change that takes two: policy asks for an approval, and the author's own does not count."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class House:
 
 
 def govern(stage: Stage) -> House:
-    """Act 9: put a policy in force, make two people known, and take one change through it."""
+    """Act 10: put a policy in force, make two people known, and take one change through it."""
     narrator = stage.narrator
     narrator.act("A change that takes two")
     _put_policy(stage)

@@ -1,4 +1,4 @@
-"""Acts 7, 8 and 10: drift is found and put right, the change is taken back, the audit chain holds."""
+"""Acts 7, 9 and 11: drift is found and put right, the change is taken back, the audit chain holds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def meddle(stage: Stage) -> None:
 
 
 def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observation) -> None:
-    """Act 8: go back to the revision before the change, and prove that the server is as it was."""
+    """Act 9: go back to the revision before the change, and prove that the server is as it was."""
     narrator, setpoint = stage.narrator, stage.setpoint
     narrator.act("The whole change is taken back")
     revision, edits = setpoint.revert(baseline, reason="the demonstration ends as it began")
@@ -104,7 +104,7 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
 
 
 def audit(stage: Stage, house: House) -> tuple[Path, str]:
-    """Act 10: tell the story of the last change from the audit log, anchor the log's head and verify it all.
+    """Act 11: tell the story of the last change from the audit log, anchor the log's head and verify it all.
 
     Answers the export's path and the head of the chain.
     """

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from setpoint.faces.demo import changing, governing, keeping, measurement, opening
+from setpoint.faces.demo import changing, governing, keeping, measurement, opening, overriding
 from setpoint.faces.demo.stage import AUTHOR, INSTANCE, open_stage
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def play(options: Options, narrator: Narrator) -> Report:
             changing.change(stage, advice, template)
             measurement.measure(stage, auto_conf_before)
             keeping.meddle(stage)
+            overriding.override(stage)
             keeping.revert(stage, baseline, auto_conf_before, first)
             house = governing.govern(stage)
             export, head = keeping.audit(stage, house)
@@ -54,8 +55,8 @@ def play(options: Options, narrator: Narrator) -> Report:
 
 
 def _greeting(options: Options) -> str:
-    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 38
-    return f"Setpoint's whole loop on a private PostgreSQL, ten acts, about {seconds / 60:.1f} minutes."
+    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 54
+    return f"Setpoint's whole loop on a private PostgreSQL, eleven acts, about {seconds / 60:.1f} minutes."
 
 
 def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
@@ -67,6 +68,7 @@ def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
         "server's data": stage.server.data_dir,
         "server's log": stage.server.log_path,
         "audit export": export,
+        "post-mortem": stage.post_mortem,
         **({"its anchor": stage.anchors} if stage.anchors.exists() else {}),
     }
     narrator.table(("what", "where"), [(name, str(place)) for name, place in places.items()])
@@ -80,6 +82,7 @@ def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
             "show HEAD",
             f"settings {INSTANCE} --origin",
             f"change show {change}",
+            "override list --all",
             f"audit log --subject {INSTANCE} --action change.",
             f"audit verify --head {head}",
         ):

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 MAJOR = 18
 INSTANCE = "demo"
 AUTHOR = "lin"
+STATE_VARIABLE = "XDG_STATE_HOME"
+"""What names the folder of what must outlive the store's absence: while this plays, one of its own."""
+
 _STORE = "setpoint.db"
 _SCALE_BYTES = 16 * 2**20
 _WAL_BYTES = 2 * 2**30
@@ -109,6 +112,16 @@ class Stage:
         """The file that the audit log's head is anchored in; it would lie elsewhere in life."""
         return self.folder / "anchors.jsonl"
 
+    @property
+    def state(self) -> Path:
+        """The folder of what must outlive the store's absence: the spool, and the guard process's orders."""
+        return self.folder / "state"
+
+    @property
+    def post_mortem(self) -> Path:
+        """The page that tells of the override."""
+        return self.folder / "post-mortem.html"
+
     def token_file(self, name: str) -> Path:
         """Answer where somebody's token lies, when the folder is to be kept."""
         return self.folder / f"{name}.token"
@@ -159,20 +172,21 @@ def open_stage(options: Options, narrator: Narrator) -> Generator[Stage]:
         exits.enter_context(server)
         if not options.is_kept:
             exits.callback(_stop_at_once, server)
-        exits.enter_context(_keys_beside_the_store())
+        exits.enter_context(_everything_within(folder))
         setpoint = exits.enter_context(Setpoint.create(str(folder / _STORE), actor=AUTHOR, token=""))
         yield Stage(options, narrator, Report(narrator), folder, tools, server, privileges, setpoint, exits)
 
 
 @contextmanager
-def _keys_beside_the_store() -> Generator[None]:
-    """Let the store's keys lie beside it, whatever folder the environment names for those of others."""
-    named = os.environ.pop(KEYS_VARIABLE, None)
+def _everything_within(folder: Path) -> Generator[None]:
+    """Let keys and orders lie in the folder, whatever folders the environment names for those of others."""
+    former = {name: os.environ.pop(name, None) for name in (KEYS_VARIABLE, STATE_VARIABLE)}
+    os.environ[STATE_VARIABLE] = str(folder / "state")
     try:
         yield
     finally:
-        if named is not None:
-            os.environ[KEYS_VARIABLE] = named
+        del os.environ[STATE_VARIABLE]
+        os.environ.update({name: text for name, text in former.items() if text is not None})
 
 
 def _stop_at_once(server: PrivatePostgres) -> None:
