@@ -129,6 +129,8 @@ def prepare(order: dict) -> None:
     os.environ["XDG_STATE_HOME"] = order["state"]
     if order.get("lease"):
         starting.START_LEASE_SECONDS = ending.END_LEASE_SECONDS = order["lease"]
+    if order.get("start_lease"):
+        starting.START_LEASE_SECONDS = order["start_lease"]
     if order.get("clock"):
         shift_clocks(order["clock"])
     if order.get("is_unguarded"):

@@ -12,6 +12,7 @@ from itertools import count
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from setpoint.errors import StoreUnavailableError
 from setpoint.integrations.dispatch import Task
@@ -127,7 +128,7 @@ def test_tables_of_another_version_are_made_anew_when_nobody_uses_them(dispatch,
 
 def test_a_database_that_is_away_is_unavailable_and_then_is_there_again(start_postgresql):
     server = start_postgresql(18)
-    info = psycopg.conninfo.conninfo_to_dict(server.dsn)
+    info = conninfo_to_dict(server.dsn)
     url = f"postgresql://{info['user']}@/{info['dbname']}?host={info['host']}&port={info['port']}"
     dispatch, done = ProcrastinateDispatch(url, 1, heartbeat_seconds=0.2, stalled_seconds=1.0), []
     try:

@@ -147,6 +147,7 @@ class Deeds(RuleBasedStateMachine):
         for name in names:
             if guards and self.stage.peek(name).metrics.get("lock.waiters", 0.0) < 50:  # noqa: PLR2004
                 self.law.broken.discard(name)
+        self.law.touched = set()
         context, is_whole = self.stage.process(), dice.random() < 0.3
         self.tempt_fate(dice, dice.choice(names), longest=110)
         done = self.attempt(
@@ -173,9 +174,8 @@ class Deeds(RuleBasedStateMachine):
             self.law.holds[row.id] = hold
             self.known_ids.add(row.id)
         self.law.note_layers()
-        touched = {name for (name, _), cell in self.law.cells.items() if cell.by == "us" and cell.since > since}
-        if not self.fate.has_struck:
-            assert touched <= {row.instance for row in fresh}, f"touched without a word: {touched}, {fresh}"
+        silent = self.law.touched - {row.instance for row in fresh}
+        assert not silent, f"touched without a word: {silent}"
         self.untouch(before, since)
         if isinstance(done, tuple):
             for each in done:

@@ -82,6 +82,8 @@ class Law:
         self.serial = 0
         self.deeds: list[tuple[int, str]] = []
         self._count = 0
+        self.touched: set[str] = set()
+        """Instances that the last start wrote to."""
         self.broken: set[str] = set()
         """Instances whose guard metric is bad, or was since their overrides began."""
 
@@ -105,6 +107,8 @@ class Law:
             return
         self.serial += 1
         cell, (number, kind) = self.cells[name, parameter], self.deed
+        if kind == "start" and not is_switch:
+            self.touched.add(name)
         is_ending = is_switch or kind in ("end", "work", "spool", "guardian")
         if is_ending:
             hold = self.holder(name, parameter)
@@ -187,7 +191,9 @@ class Law:
         before, text = hold.before[parameter], self.wanted(hold.instance, parameter)
         loose = [before.text, *hold.wanted.get(parameter, ())]
         loose += [before.claim.restore] if before.claim is not None else []
-        if hold.is_fired or before.is_unsure or not is_strict:
+        was_written = self.cells[hold.instance, parameter].since > hold.since
+        is_loose = hold.is_fired or hold.is_cut_short or not was_written or before.is_unsure
+        if is_loose or not is_strict:
             return loose
         if text is not None:
             is_back = is_same(parameter, before.text, text) or parameter in self.locked

@@ -44,7 +44,9 @@ _RIGHT_TO_ASK = {
 }
 """What the author of a change must still be trusted with when it is carried out."""
 
-_GUARDED = ("engine", "group", "environment", "labels", "facts", "target", "password", "restart_command")
+_GUARDED = (
+    "engine", "group", "environment", "labels", "facts", "target", "password", "restart_command", "mode",
+)  # fmt: skip
 """What decides which rules an instance falls under and how they come out, which server it stands for, and
 what is run to restart it.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from setpoint import Setpoint
-from setpoint.config.configuration import Instance
+from setpoint.config.configuration import Instance, Mode
 from setpoint.control.context import Context
 from setpoint.control.worker.dispatch import Task
 from setpoint.control.worker.modes import act
@@ -67,7 +67,7 @@ class Site:
         for clock in self.clocks:
             clock.at = self.at
 
-    def add(self, name: str, mode="observe", settings=None, **fields):
+    def add(self, name: str, mode: Mode = "observe", settings=None, **fields):
         instance = Instance(
             engine="simulated", target=f"memory:{uuid4()}", mode=mode, settings=settings or {}, **fields
         )

@@ -12,7 +12,7 @@ from tests.control.worker.site import START
 
 from setpoint.config.fleet_document import read_fleet
 from setpoint.config.override import Held, Override, OverrideState
-from setpoint.control import change, execution
+from setpoint.control import change, execution, past
 from setpoint.engines.simulated.driver import restart
 from setpoint.errors import InputErrors, UnreachableError
 from setpoint.policy.person import Role
@@ -54,7 +54,7 @@ def test_propose_plans_and_tells_once(site):
         ["sort_memory"],
         "allow",
     )
-    assert change.find_made(site.context, row.detail["plan"]).instance == "shop"
+    assert past.find_made(site.context, row.detail["plan"]).instance == "shop"
     for _ in range(3):
         site.wait(700)
         site.look("shop")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.control import gate
 from setpoint.control.rollouts.backing import take_back
+from setpoint.control.rollouts.claiming import claimed
 from setpoint.control.rollouts.halting import halt
 from setpoint.control.rollouts.looking import to_look_at
 from setpoint.control.rollouts.rows import put_rollout, put_target, read_rows, rollouts
@@ -14,8 +15,8 @@ from setpoint.control.rollouts.soaking import judge
 from setpoint.control.rollouts.working import work
 from setpoint.control.rollouts.writing import take_out_settings, write_settings
 from setpoint.control.watch import observe
-from setpoint.control.worker.dispatch import Task
 from setpoint.errors import ConflictError, HeldError, SetpointError, StoreUnavailableError
+from setpoint.integrations.dispatch import Task
 from setpoint.policy.course import Action, ActionKind, next_actions
 from setpoint.policy.person import Right
 from setpoint.policy.rollout import RolloutState, TargetState
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
     from setpoint.control.rollouts.rows import Rows
-    from setpoint.control.worker.dispatch import Dispatch
+    from setpoint.integrations.dispatch import Dispatch
     from setpoint.store.records import Lease
 
 WORK, BACK, LOOK = "rollout.work", "rollout.back", "rollout.look"
@@ -130,13 +131,17 @@ def _task(kind: str, id_: str, instance: str) -> Task:
 
 def _do_work(context: Context, task: Task) -> None:
     """Go a step on; that somebody else took one at the same time is no fault."""
-    with suppress(ConflictError):
-        work(context, task.argument["rollout"], task.argument["instance"])
+    id_, instance = task.argument["rollout"], task.argument["instance"]
+    with suppress(ConflictError), claimed(context, id_, instance) as own:
+        if own is not None:
+            work(own[0], id_, instance, keep=own[1])
 
 
 def _do_back(context: Context, task: Task) -> None:
-    with suppress(ConflictError):
-        take_back(context, task.argument["rollout"], task.argument["instance"])
+    id_, instance = task.argument["rollout"], task.argument["instance"]
+    with suppress(ConflictError), claimed(context, id_, instance) as own:
+        if own is not None:
+            take_back(own[0], id_, instance)
 
 
 def _do_look(context: Context, task: Task) -> None:

@@ -27,9 +27,11 @@ from setpoint.policy.person import Right
 from setpoint.policy.rollout import RolloutState, TargetState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from setpoint.control.context import Context
+    from setpoint.control.rollouts.checking import Checked
     from setpoint.engines.plan import Plan
     from setpoint.policy.rollout import Rollout, RolloutTarget
     from setpoint.store.records import Apply
@@ -40,20 +42,27 @@ _LONGEST_HOLD = timedelta(minutes=5)
 _SOON = timedelta(seconds=5)
 
 
-def work(context: Context, id_: str, instance: str) -> None:
-    """Go on with a target that was claimed; harmless where it is somebody else's turn or nothing is due."""
+def work(context: Context, id_: str, instance: str, *, keep: Callable[[], None]) -> None:
+    """Go on with a target that was claimed; harmless where it is somebody else's turn or nothing is due.
+
+    `keep` keeps the claim; it is called before each step of an apply, and what it raises ends that.
+    """
     rollout, kept = context.store.rollouts.get(id_).value, read_target(context, id_, instance)
     actor = gate.require(context, Right.APPLY, instance).actor
     if kept.value.state is TargetState.CHECKING and rollout.state is RolloutState.RUNNING:
-        _check(context, rollout, kept, actor)
+        _check(context, rollout, kept, actor, keep)
     elif kept.value.state is TargetState.APPLYING:
         _find_out(context, rollout, kept, actor, "the process that applied it ended")
 
 
-def _check(context: Context, rollout: Rollout, kept: Kept[RolloutTarget], actor: str) -> None:
+def _check(
+    context: Context, rollout: Rollout, kept: Kept[RolloutTarget], actor: str, keep: Callable[[], None]
+) -> None:
     found = check(context, rollout, kept.value)
     if found.finding is Finding.READY and found.plan is not None:
-        _apply(context, rollout, kept, found.plan, found.unknown, actor)
+        kept = _begin(context, rollout, kept, found, actor)
+        if kept.value.state is TargetState.APPLYING:
+            _apply(context, rollout, kept, found.plan, actor, keep)
     elif found.finding is Finding.DONE:
         put_target(context, kept, TargetState.KEPT, actor=actor, why=found.why, held_at=None)
     elif found.finding is Finding.NEVER:
@@ -70,33 +79,42 @@ def hold(context: Context, kept: Kept[RolloutTarget], why: str, *, actor: str) -
     put_target(context, kept, TargetState.HELD, actor=actor, why=why, held_at=since, next_at=now + pause)
 
 
-def _apply(
-    context: Context,
-    rollout: Rollout,
-    kept: Kept[RolloutTarget],
-    made: Plan,
-    unknown: tuple[str, ...],
-    actor: str,
-) -> None:
-    """Apply, noted before; what came of it is read from the journal, whatever was raised."""
-    note = f"not known: {', '.join(unknown)}" if unknown else ""
+def _begin(
+    context: Context, rollout: Rollout, kept: Kept[RolloutTarget], found: Checked, actor: str
+) -> Kept[RolloutTarget]:
+    """Note that a target is about to be touched, unless the rollout was stopped meanwhile."""
+    note = f"not known: {', '.join(found.unknown)}" if found.unknown else ""
+    digest = found.plan.hash if found.plan is not None else ""
     with context.store.transaction():
         # Read again here, where nobody can stop it in between: what is stopped starts nothing more.
         if context.store.rollouts.get(rollout.id).value.state is not RolloutState.RUNNING:
-            return
-        kept = put_target(
+            return kept
+        return put_target(
             context,
             kept,
             TargetState.APPLYING,
             actor=actor,
             why=note,
-            plan=made.hash,
+            plan=digest,
             held_at=None,
             begun_at=context.now(),
         )
+
+
+def _apply(
+    context: Context,
+    rollout: Rollout,
+    kept: Kept[RolloutTarget],
+    made: Plan,
+    actor: str,
+    keep: Callable[[], None],
+) -> None:
+    """Apply; what came of it is read from the journal, whatever was raised."""
     why = ""
     try:
-        change.apply(context, made, may_restart=rollout.rules.may_restart)
+        change.apply(
+            context, made, may_restart=rollout.rules.may_restart, before_step=lambda _number, _step: keep()
+        )
     except StoreUnavailableError:
         raise
     except SetpointError as fault:

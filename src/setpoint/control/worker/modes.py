@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 TRIED_AGAIN_AFTER = timedelta(minutes=10)
 """When what could not be done is tried again although nothing moved: a window may have opened."""
 
+_BELIEVED = timedelta(minutes=15)
+"""How long an apply on another host is taken to go on; after that only the instance's own lock tells."""
+
 _MOVING = (OverrideState.STARTING, OverrideState.ENDING)
 _UNDER_WAY = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.TAKEN_BACK)
 
@@ -75,7 +78,8 @@ def why_left_alone(context: Context, name: str) -> str:
     unfinished = context.store.journal.unfinished(name)
     if unfinished is not None and unfinished.outcome == "running":
         is_elsewhere = unfinished.host != socket.gethostname()
-        if is_elsewhere or is_at_work(unfinished):
+        is_young = context.now() - unfinished.started_at < _BELIEVED
+        if is_at_work(unfinished) or (is_elsewhere and is_young):
             return f"{unfinished.actor} is at work on it"
     for override in standing.overrides(context, is_open_only=True, instance=name):
         if override.state in _MOVING:
