@@ -168,13 +168,14 @@ class Deeds(RuleBasedStateMachine):
                 since=since,
                 due=due,
                 has_guards=bool(guards),
+                written=frozenset(name for name in held if (row.instance, name) in self.law.touched),
                 is_cut_short=row.state is not OverrideState.ACTIVE,
                 is_ended_by_hand=is_whole,
             )
             self.law.holds[row.id] = hold
             self.known_ids.add(row.id)
         self.law.note_layers()
-        silent = self.law.touched - {row.instance for row in fresh}
+        silent = self.law.touched - {(row.instance, name) for row in fresh for name in row.settings}
         assert not silent, f"touched without a word: {silent}"
         self.untouch(before, since)
         if isinstance(done, tuple):

@@ -25,6 +25,8 @@ CHOICES = {
     "pool_pages": ("64", "128", "100"),
     "sort_memory": ("8MB", "8192", "65536"),
 }
+ENDING = frozenset({"end", "work", "spool", "guardian"})
+"""Deeds that may only put back."""
 PARTS = (*(f"instance:{name}" for name in NAMES), "group:core", "fleet:simulated")
 
 
@@ -59,6 +61,8 @@ class Hold:
     since: int
     due: float
     has_guards: bool
+    written: frozenset[str]
+    """What of it was ever written to the instance."""
     is_cut_short: bool = False
     is_ended_by_hand: bool = False
     is_fired: bool = False
@@ -82,8 +86,8 @@ class Law:
         self.serial = 0
         self.deeds: list[tuple[int, str]] = []
         self._count = 0
-        self.touched: set[str] = set()
-        """Instances that the last start wrote to."""
+        self.touched: set[tuple[str, str]] = set()
+        """What the last start wrote."""
         self.broken: set[str] = set()
         """Instances whose guard metric is bad, or was since their overrides began."""
 
@@ -107,11 +111,12 @@ class Law:
             return
         self.serial += 1
         cell, (number, kind) = self.cells[name, parameter], self.deed
-        if kind == "start" and not is_switch:
-            self.touched.add(name)
-        is_ending = is_switch or kind in ("end", "work", "spool", "guardian")
+        hold = self.holder(name, parameter)
+        # A start first ends what should be over on its instance.
+        is_ending = is_switch or kind in ENDING or (kind == "start" and hold is not None)
+        if not is_ending and kind == "start":
+            self.touched.add((name, parameter))
         if is_ending:
-            hold = self.holder(name, parameter)
             if hold is not None and (is_switch or kind in ("spool", "guardian")):
                 hold.is_fired = True
             is_theirs = cell.by == "person" and (hold is None or cell.since > hold.since)
@@ -179,7 +184,7 @@ class Law:
 
     def _is_theirs(self, hold: Hold, parameter: str) -> bool:
         cell = self.cells[hold.instance, parameter]
-        if cell.by != "person" or cell.since <= hold.since:
+        if cell.by != "person" or cell.since <= hold.since or parameter not in hold.written:
             return False
         return not any(
             is_same(parameter, cell.text, text)

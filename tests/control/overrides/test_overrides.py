@@ -438,3 +438,15 @@ def test_where_no_worker_runs_the_next_start_ends_what_should_be_over(emergency,
     emergency.reconcile(seconds=HALF_HOUR)
     assert emergency.now(second.id).state is OverrideState.ENDED
     assert server.persisted == {}
+
+
+def test_what_another_link_put_back_is_no_conflict_although_the_layers_moved_on(emergency, server):
+    emergency.setpoint.change_settings(PART, {"sort_memory": "8192"}, reason="ours")
+    emergency.setpoint.apply(emergency.setpoint.plan(NAME).plan)
+    override = emergency.start()
+    emergency.setpoint.change_settings(PART, {"sort_memory": "16384"}, reason="a wish")
+    set_clock(server.address, emergency.clock)
+    emergency.reconcile(seconds=HALF_HOUR)
+    assert emergency.now(override.id).state is OverrideState.ENDED
+    assert server.persisted["sort_memory"] == "8192"
+    assert [step.text for step in emergency.setpoint.plan(NAME).plan.steps if step.parameter] == ["16384"]

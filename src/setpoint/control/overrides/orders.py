@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from setpoint.control.desired import desired_of
 from setpoint.control.overrides.verdict import is_free
 from setpoint.engines.order import Back, Order
+from setpoint.engines.planner import is_persisted
 from setpoint.policy.intent import Move
 
 if TYPE_CHECKING:
@@ -71,8 +72,12 @@ def _back(
     """Answer where a parameter goes, and whether it is managed then.
 
     A deployment made meanwhile is kept. What the layers ask for and nobody let through yet stays drift: an
-    override must not carry in, at its end, what would have needed approvals.
+    override must not carry in, at its end, what would have needed approvals. Where what stood before stands
+    already, put back by another link or never touched, it is left: nothing of ours is there to be ended.
     """
+    observed = observation.setting(held.parameter)
+    if is_persisted(held.parameter, held.before, observed, catalog):
+        return held.before, held.is_managed
     if wanted is None:
         restore = _restore(context, override.instance, held) if held.is_managed else held.before
         return restore, False
