@@ -22,7 +22,7 @@ from pathlib import Path
 from setpoint import Setpoint
 from setpoint.config.override import LinkState
 from setpoint.control import clock
-from setpoint.control.overrides import chain, ending, extending, guardian, starting
+from setpoint.control.overrides import chain, ending, guardian, starting
 from setpoint.control.overrides.spool import Spool
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.health import Health, Heartbeat

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from tests.chaos.site import BEFORE, OURS, Site, await_that
 
 from setpoint.config.override import EndReason, LinkKind, LinkState, OverrideState
+from setpoint.control import overridden
 from setpoint.control.context import Context
-from setpoint.control.overrides import chain, ending, guardian, standing, watching
+from setpoint.control.overrides import chain, ending, guardian, watching
 from setpoint.control.overrides.orders import first_order
 from setpoint.control.overrides.reverting import revert
 from setpoint.control.overrides.spool import Spool
@@ -110,7 +111,7 @@ def test_an_instance_that_answers_is_ended_however_many_do_not(tmp_path, monkeyp
     context = site.host()
     ids = [site.start(context, name, seconds=60).id for name in [*holes, "shop"]]
     for id_ in ids:
-        ending.mark(context, standing.find(context, id_), EndReason.BY_HAND, because="enough")
+        ending.mark(context, overridden.find(context, id_), EndReason.BY_HAND, because="enough")
     is_over, inner = threading.Event(), Context.connected
 
     @contextmanager

@@ -145,7 +145,7 @@ class Deeds(RuleBasedStateMachine):
         before = {key: copy(cell) for key, cell in self.law.cells.items()}
         since, at = self.law.serial, self.clocks.seconds
         for name in names:
-            if guards and self.stage.peek(name).metrics.get("lock.waiters", 0.0) < 50:  # noqa: PLR2004
+            if guards and self.stage.peek(name).metrics.get("lock.waiters", 0.0) < 50:
                 self.law.broken.discard(name)
         self.law.touched = set()
         context, is_whole = self.stage.process(), dice.random() < 0.3
@@ -250,7 +250,7 @@ class Deeds(RuleBasedStateMachine):
             self.count("applied")
             return done[0]
         for key, cell in self.law.cells.items():
-            if key[0] == name and (cell.by == "us" and cell.since > since or isinstance(done, Killed)):
+            if key[0] == name and ((cell.by == "us" and cell.since > since) or isinstance(done, Killed)):
                 cell.is_unsure = True
         return done
 

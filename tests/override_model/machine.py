@@ -197,7 +197,7 @@ class Emergencies(Deeds):
         else:
             waiters = dice.choice((10.0, 80.0))
             server.metrics["lock.waiters"] = waiters
-            if waiters > 50:  # noqa: PLR2004
+            if waiters > 50:
                 self.law.broken.add(name)
 
     @rule(n=DICE)
@@ -221,7 +221,7 @@ class Emergencies(Deeds):
         if self.workers and dice.random() < 0.5:
             self.workers.pop(dice.randrange(len(self.workers)))
             self.count("worker killed")
-        elif len(self.workers) < 2:  # noqa: PLR2004
+        elif len(self.workers) < 2:
             self.hire()
 
     @rule(n=DICE)

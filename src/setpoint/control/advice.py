@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.control import overridden
 from setpoint.control.desired import desired_of, library_of
-from setpoint.control.overrides import standing
 from setpoint.control.waivers import parameters_waived
 from setpoint.control.watch import last_seen, observe
 from setpoint.recommend import Advice, Evidence, advise
@@ -28,7 +28,7 @@ def advise_instance(context: Context, name: str, *, is_fresh: bool) -> tuple[Evi
     engine = context.engine_of(instance)
     earlier = context.store.snapshots.history(name, limit=1, before=observation.at)
     base = revision.id if revision is not None else ""
-    now, layers = context.now(), standing.layers(context, name)
+    now, layers = context.now(), overridden.layers(context, name)
     desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now, overrides=layers)
     evidence = Evidence(
         observation=observation,

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.drift import Drift, classify
-from setpoint.control import admission, gate
+from setpoint.control import admission, gate, overridden
 from setpoint.control.budget import weigh
 from setpoint.control.desired import Desired, desired_of
 from setpoint.control.execution import Reasons, carry_out, make_application, restarter
 from setpoint.control.guard import earlier_pair, watch_over
 from setpoint.control.logbook import Logbook, is_at_work, is_undo
-from setpoint.control.overrides import standing
 from setpoint.control.past import begun_steps, find_made, keep_plan, left_open, releases, way_back
 from setpoint.control.standing import is_base_current
 from setpoint.control.waivers import everything, parameters_waived, waive_drift
@@ -81,7 +80,7 @@ def plan(context: Context, name: str) -> Planned:
     engine = context.engine_of(instance)
     observation, catalog = observe(context, name)
     base = revision.id if revision is not None else ""
-    layers = standing.layers(context, name)
+    layers = overridden.layers(context, name)
     desired = desired_of(
         engine, configuration, observation, catalog, revision=base, at=context.now(), overrides=layers
     )
@@ -125,7 +124,7 @@ def apply(
     `HeldError`, `OverBudgetError`, `ApplyError` with the state it left, `UnreachableError`, `GuardrailError`.
     """
     made = find_made(context, made.hash)
-    standing.check_free(context, made.instance, [step.parameter for step in made.steps if step.parameter])
+    overridden.check_free(context, made.instance, [step.parameter for step in made.steps if step.parameter])
     configuration = context.head()[1]
     observation, catalog = last_seen(context, made.instance, configuration.instance(made.instance))
     permit = admission.admit_apply(context, made, observation, catalog, is_emergency=bool(emergency))
@@ -218,7 +217,7 @@ def drift(
         observation, catalog = last_seen(context, name, instance)
     base = revision.id if revision is not None else ""
     now = context.now()
-    engine, layers = context.engine_of(instance), standing.layers(context, name)
+    engine, layers = context.engine_of(instance), overridden.layers(context, name)
     desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now, overrides=layers)
     judged = classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
     return observation, waive_drift(judged, parameters_waived(context, name, instance))
@@ -229,7 +228,7 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     revision, configuration = context.head()
     base = revision.id if revision is not None else ""
     now = context.now()
-    waivers, layers = everything(context), standing.layers_by_instance(context)
+    waivers, layers = everything(context), overridden.layers_by_instance(context)
     judged: dict[str, tuple[Drift, ...]] = {}
     for name, observation in context.store.snapshots.latest_many().items():
         instance = configuration.instances.get(name)
@@ -256,7 +255,7 @@ def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple
     instance = configuration.instance(made.instance)
     observation, catalog = last_seen(context, made.instance, instance)
     engine, now = context.engine_of(instance), context.now()
-    layers = standing.layers(context, made.instance)
+    layers = overridden.layers(context, made.instance)
     desired = desired_of(
         engine, configuration, observation, catalog, revision=made.revision, at=now, overrides=layers
     )

@@ -8,10 +8,9 @@ import msgspec
 
 from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
-from setpoint.control import admission, words
+from setpoint.control import admission, overridden, words
 from setpoint.control.checks import check_parts
 from setpoint.control.notary import checkpoint_if_due
-from setpoint.control.overrides import standing
 from setpoint.control.watch import catalog_of
 from setpoint.errors import InputError, InputErrors
 
@@ -46,7 +45,7 @@ def commit(
     check_parts(before, after)
     permit = permit or admission.admit_edit(context, before, after)
     with context.store.transaction():
-        standing.check_edit(context, before, after)
+        overridden.check_edit(context, before, after)
         revision = context.store.revisions.commit(
             after,
             base=head.id if head is not None else None,

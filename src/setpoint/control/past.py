@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from setpoint.control import overridden
 from setpoint.control.logbook import is_of_override, is_undo
-from setpoint.control.overrides import standing
 from setpoint.engines.plan import Plan, Step
 from setpoint.engines.planner import Begun, builds_on, is_persisted, make_way_back
 from setpoint.engines.port import Release
@@ -100,7 +100,7 @@ def way_back(
             "there is no apply to take back", where=name, next_step="`setpoint audit log` shows what was done"
         )
     names = {step.parameter for each in begun for step in each.plan.steps if step.parameter}
-    standing.check_free(context, name, names)
+    overridden.check_free(context, name, names)
     taken = records[: len(records) - len(older)]
     head = context.head()[0]
     back = make_way_back(

@@ -17,10 +17,10 @@ from setpoint.config.revision import canonical, content_hash
 from setpoint.control import admission, gate, words
 from setpoint.control.authors import editors_of
 from setpoint.control.electorate import electorate_of
-from setpoint.control.overrides.verdict import Asked, judge_override, moves_of
 from setpoint.control.past import find_plan
 from setpoint.control.standing import is_base_current
 from setpoint.control.subject import policies_of
+from setpoint.control.urgency import Asked, judge_override, moves_of
 from setpoint.control.watch import last_seen
 from setpoint.errors import ConflictError, InputError, NotFoundError, RefusedError
 from setpoint.policy.approval import Change, is_overdue, stand

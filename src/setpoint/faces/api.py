@@ -18,9 +18,8 @@ from setpoint.config.configuration import Configuration
 from setpoint.config.diff import diff_configurations
 from setpoint.config.fleet_document import NAME, read_document, write_fleet
 from setpoint.config.view import FleetView, template_of
-from setpoint.control import advice, change, configure, history, past, records, watch, words
+from setpoint.control import advice, change, configure, history, overridden, past, records, watch, words
 from setpoint.control.desired import desired_of, fill_for
-from setpoint.control.overrides import standing
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
 from setpoint.faces.front import Front, witnessed
@@ -261,7 +260,7 @@ class Setpoint(Front):
         revision, configuration = self._context.head()
         base = revision.id if revision is not None else ""
         filled = self._filled_templates(configuration, base)
-        layers = standing.layers_by_instance(self._context)
+        layers = overridden.layers_by_instance(self._context)
         return FleetView(configuration, revision=base, filled=filled.get, overrides=layers)
 
     def effective(self, name: str) -> dict[str, Resolved]:
@@ -275,7 +274,7 @@ class Setpoint(Front):
         observation, catalog = watch.last_seen(self._context, name, instance)
         engine = self._context.engine_of(instance)
         base = revision.id if revision is not None else ""
-        now, layers = self._context.now(), standing.layers(self._context, name)
+        now, layers = self._context.now(), overridden.layers(self._context, name)
         desired = desired_of(
             engine, configuration, observation, catalog, revision=base, at=now, overrides=layers
         )

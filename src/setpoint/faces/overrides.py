@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.control.overrides import ending, extending, postmortem, reviewing, standing, starting
+from setpoint.control import overridden
+from setpoint.control.overrides import ending, extending, postmortem, reviewing, starting
 from setpoint.errors import InputError
 from setpoint.faces.front import Front, witnessed
 from setpoint.policy.person import Right
@@ -71,11 +72,11 @@ class Overrides(Front):
 
     def get(self, name: str) -> Override:
         """Answer an override by its id or the beginning of one; raise `NotFoundError`."""
-        return standing.find(self._context, name).value
+        return overridden.find(self._context, name).value
 
     def all(self, *, is_open_only: bool = False, instance: str = "") -> tuple[Override, ...]:
         """Answer overrides, newest first: all, those with something left to do, or those of one instance."""
-        return standing.overrides(self._context, is_open_only=is_open_only, instance=instance)
+        return overridden.overrides(self._context, is_open_only=is_open_only, instance=instance)
 
     def late_reviews(self, instance: str = "") -> tuple[Override, ...]:
         """Answer the overrides that should have been reviewed by now, the oldest first."""

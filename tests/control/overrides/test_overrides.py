@@ -12,7 +12,8 @@ from tests.control.town import START, Clock, found
 
 from setpoint import Setpoint
 from setpoint.config.override import EndReason, LinkKind, LinkState, OverrideState
-from setpoint.control.overrides import ending, extending, standing, watching
+from setpoint.control import overridden
+from setpoint.control.overrides import ending, extending, watching
 from setpoint.control.overrides.starting import Wish, propose, start
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import SimulatedDriver, keep, server_at
@@ -266,7 +267,7 @@ def test_a_start_that_was_cut_short_is_ended(emergency, server, monkeypatch):
         patch.setattr(SimulatedDriver, "run", die)
         with pytest.raises(Killed):
             emergency.start()
-    (override,) = standing.overrides(emergency.context)
+    (override,) = overridden.overrides(emergency.context)
     assert override.state is OverrideState.STARTING
     emergency.reconcile(seconds=31)
     over = emergency.now(override.id)

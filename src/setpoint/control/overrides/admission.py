@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from setpoint.config.revision import canonical
 from setpoint.control import admission, gate, proposals
-from setpoint.control.overrides.verdict import Asked, is_bounded, judge_override
+from setpoint.control.urgency import Asked, is_bounded, judge_override
 from setpoint.errors import RefusedError
 from setpoint.policy.person import Right
 from setpoint.policy.verdict import Outcome

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.override import Clash, EndReason, LinkKind, LinkState, Override, OverrideState
-from setpoint.control import gate, words
+from setpoint.control import gate, overridden, words
 from setpoint.control.clock import is_over
 from setpoint.control.execution import make_application
 from setpoint.control.logbook import Logbook, is_of_override, is_start
-from setpoint.control.overrides import chain, standing
+from setpoint.control.overrides import chain
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import order_now
 from setpoint.control.past import find_plan, keep_plan
@@ -57,7 +57,7 @@ def end(context: Context, name: str, *, because: str) -> Override:
     Whoever may apply may end. Raises `RefusedError` for one that is over, and what keeps the instance from
     being put back: the override is desired no more from here on, and is tried for ever.
     """
-    kept = standing.find(context, name)
+    kept = overridden.find(context, name)
     with gate.witnessed(context, Right.APPLY, kept.value.instance):
         permit = gate.require(context, Right.APPLY, kept.value.instance)
         because = words.require_reason(because)
@@ -82,12 +82,12 @@ def mark(
         ending_because=because,
     )
     detail = {"why": why.value, "because": because}
-    return standing.put(context, kept, ending, "override.ending", detail, actor=actor)
+    return overridden.put(context, kept, ending, "override.ending", detail, actor=actor)
 
 
 def finish_due(context: Context, instance: str) -> None:
     """End what should be over on an instance and nobody ended yet, as far as it can be ended now."""
-    for override in standing.overrides(context, is_open_only=True, instance=instance):
+    for override in overridden.overrides(context, is_open_only=True, instance=instance):
         is_due = is_over(override.deadline, override.deadline_moment, context.now(), context.moment())
         if override.is_desired and not is_due:
             continue
@@ -241,7 +241,7 @@ class _End:
             "left_alone": sorted(left.clashes),
         }
         action = "override.conflict" if left.clashes else "override.ended"
-        done = standing.put(context, self.kept, over, action, detail, actor="setpoint")
+        done = overridden.put(context, self.kept, over, action, detail, actor="setpoint")
         chain.forget(context, override.id)
         return done
 

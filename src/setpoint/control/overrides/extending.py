@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.override import Extension, Override, OverrideState
-from setpoint.control import gate, proposals, words
+from setpoint.control import gate, overridden, proposals, words
 from setpoint.control.clock import is_over, moment_after
-from setpoint.control.overrides import chain, standing
+from setpoint.control.overrides import chain
 from setpoint.control.overrides.admission import admit_override
 from setpoint.control.overrides.orders import order_now
-from setpoint.control.overrides.verdict import moves_of
+from setpoint.control.urgency import moves_of
 from setpoint.control.watch import observe
 from setpoint.errors import InputError, RefusedError
 from setpoint.policy.person import Right
@@ -28,7 +28,7 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
     Until every link knows the later deadline the earlier one counts. Raises `RefusedError` for one that is
     over, `NotPermittedError`, `InputError`.
     """
-    kept = standing.find(context, name)
+    kept = overridden.find(context, name)
     override = kept.value
     with gate.witnessed(context, Right.BREAK_GLASS, override.instance):
         gate.require(context, Right.BREAK_GLASS, override.instance)
@@ -58,11 +58,11 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
         detail = {"until": deadline.isoformat(timespec="seconds"), "because": because, **permit.detail()}
         with context.store.transaction():
             proposals.spend(context, permit, f"override {override.id} of {override.instance} extended")
-            kept = standing.put(context, kept, longer, "override.extended", detail, actor=permit.actor)
+            kept = overridden.put(context, kept, longer, "override.extended", detail, actor=permit.actor)
     instance = context.head()[1].instance(override.instance)
     order, _ = order_now(context, longer, instance, observation, catalog)
     with context.connected(override.instance, instance, permit) as driver:
         links = chain.arm(context, driver, order)
     armed = msgspec.structs.replace(longer, links=links)
     states = {link.kind.value: link.state.value for link in links}
-    return standing.put(context, kept, armed, "override.switch", {"links": states}, actor="setpoint").value
+    return overridden.put(context, kept, armed, "override.switch", {"links": states}, actor="setpoint").value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.control.desired import desired_of
-from setpoint.control.overrides.verdict import is_free
+from setpoint.control.urgency import is_free
 from setpoint.engines.order import Back, Order
 from setpoint.engines.planner import is_persisted
 from setpoint.policy.intent import Move

@@ -13,8 +13,8 @@ import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.override import LinkState, Override
-from setpoint.control import words
-from setpoint.control.overrides import reviewing, standing
+from setpoint.control import overridden, words
+from setpoint.control.overrides import reviewing
 from setpoint.control.overrides.measurement import Effect, Phase, Shift, effects_of, shifts_of
 from setpoint.control.overrides.timeline import Event, events_of, started_row, written_in
 from setpoint.control.watch import catalog_of
@@ -121,7 +121,7 @@ def look_back(context: Context, text: str) -> PostMortem:
 
     Raises `NotFoundError`; `TamperedError` where the log it rests on was bent.
     """
-    override = standing.find(context, text).value
+    override = overridden.find(context, text).value
     now = context.now()
     last = now if override.ended_at is None else override.ended_at + _view(override, override.ended_at)
     until = min(now, last)
@@ -265,7 +265,7 @@ def _again(context: Context, override: Override) -> dict[str, int]:
     """Count the earlier overrides of the same parameters: what comes often could be set for good."""
     since = override.started_at - _AGAIN_WITHIN
     counts: dict[str, int] = {}
-    for each in standing.overrides(context, instance=override.instance):
+    for each in overridden.overrides(context, instance=override.instance):
         if each.id == override.id or not since <= each.started_at <= override.started_at:
             continue
         names = {held.parameter.lower() for held in each.held}

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.override import Review
-from setpoint.control import configure, gate, governance, words
-from setpoint.control.overrides import standing
+from setpoint.control import configure, gate, governance, overridden, words
 from setpoint.errors import InputError, InputErrors, RefusedError
 from setpoint.policy.person import Right
 
@@ -40,7 +39,7 @@ def review(
     Raises `InputErrors` for a missing conclusion and for parameters that were not overridden,
     `RefusedError` for an override that is not over or was reviewed, `NotPermittedError`, `ConflictError`.
     """
-    kept = standing.find(context, text)
+    kept = overridden.find(context, text)
     override = kept.value
     permit = _admit(context, override)
     conclusion = words.require_reason(conclusion, "conclusion")
@@ -86,7 +85,7 @@ def is_late(override: Override, now: datetime) -> bool:
 def late_reviews(context: Context, instance: str = "") -> tuple[Override, ...]:
     """Answer the overrides, of one instance or of all, that should have been reviewed, the oldest first."""
     now = context.now()
-    found = standing.overrides(context, instance=instance)
+    found = overridden.overrides(context, instance=instance)
     return tuple(each for each in reversed(found) if is_late(each, now))
 
 

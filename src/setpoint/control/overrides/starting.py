@@ -19,19 +19,19 @@ import msgspec
 from setpoint.config.layers import Layer, LayerKind
 from setpoint.config.override import EndReason, Held, LinkState, Override, OverrideState
 from setpoint.config.resolve import Resolved
-from setpoint.control import admission, gate, proposals, words
+from setpoint.control import admission, gate, overridden, proposals, words
 from setpoint.control.budget import weigh
 from setpoint.control.clock import moment_after
 from setpoint.control.desired import claims_of
 from setpoint.control.execution import make_application
 from setpoint.control.logbook import Logbook
 from setpoint.control.notary import checkpoint_if_due
-from setpoint.control.overrides import chain, ending, standing
+from setpoint.control.overrides import chain, ending
 from setpoint.control.overrides.admission import admit_override, propose_override
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import first_order
-from setpoint.control.overrides.verdict import moves_of
 from setpoint.control.past import keep_plan
+from setpoint.control.urgency import moves_of
 from setpoint.control.watch import observe
 from setpoint.engines.plan import StepKind
 from setpoint.engines.planner import make_plan
@@ -141,7 +141,7 @@ def _taken_back(context: Context, each: Started) -> Started:
     with suppress(SetpointError):
         ending.end(context, each.override.id, because=because)
     fault = RefusedError("it was ended again, as another could not be started", where=each.instance)
-    return Started(each.instance, standing.find(context, each.override.id).value, fault)
+    return Started(each.instance, overridden.find(context, each.override.id).value, fault)
 
 
 def _start(context: Context, name: str, wish: Wish, batch: str) -> Override:
@@ -217,7 +217,7 @@ class _Start:
             "until": active.deadline.isoformat(timespec="seconds"),
             "links": {link.kind.value: link.state.value for link in links},
         }
-        return standing.put(context, kept, active, "override.active", detail, actor=self.permit.actor)
+        return overridden.put(context, kept, active, "override.active", detail, actor=self.permit.actor)
 
     def _arm(self, override: Override) -> tuple[Link, ...]:
         order = first_order(override, self.instance, at=self.context.now())
@@ -258,7 +258,9 @@ class _Start:
         )
         # Whoever ended it before us has told so.
         with suppress(ConflictError):
-            standing.put(context, kept, ended, "override.refused", {"because": fault.what}, actor="setpoint")
+            overridden.put(
+                context, kept, ended, "override.refused", {"because": fault.what}, actor="setpoint"
+            )
 
 
 def _checked(wish: Wish) -> Wish:
@@ -314,7 +316,7 @@ def _plan(
         raise RefusedError(message, where=name, next_step=next_step)
     if not any(step.parameter for step in made.steps):
         raise RefusedError("all of it is so already", where=name, next_step="nothing needs to be done")
-    standing.check_free(context, name, [step.parameter for step in made.steps if step.parameter])
+    overridden.check_free(context, name, [step.parameter for step in made.steps if step.parameter])
     return made
 
 
@@ -363,7 +365,7 @@ def _written(context: Context, override: Override, made: Plan, permit: Permit, w
     with context.store.transaction():
         admission.check_ground(context, permit)
         names = [held.parameter for held in override.held]
-        standing.check_free(context, override.instance, names)
+        overridden.check_free(context, override.instance, names)
         proposals.spend(context, permit, f"override {override.id} of {override.instance}")
         detail = {
             "because": override.because,
@@ -375,4 +377,4 @@ def _written(context: Context, override: Override, made: Plan, permit: Permit, w
         }
         if made.over_budget:
             detail |= {"over_budget": made.over_budget, "accepted_because": wish.accept_risk}
-        return standing.put(context, None, override, "override.started", detail, actor=permit.actor)
+        return overridden.put(context, None, override, "override.started", detail, actor=permit.actor)

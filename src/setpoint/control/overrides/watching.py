@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.override import EndReason, Override, OverrideState
-from setpoint.control import gate
-from setpoint.control.overrides import chain, ending, guardian, standing
+from setpoint.control import gate, overridden
+from setpoint.control.overrides import chain, ending, guardian
 from setpoint.control.overrides.orders import first_order, order_now
-from setpoint.control.overrides.verdict import moves_of
 from setpoint.control.subject import policies_of, subject_of
+from setpoint.control.urgency import moves_of
 from setpoint.engines.planner import is_persisted
 from setpoint.engines.session import observe as look
 from setpoint.errors import SetpointError, UnavailableError
@@ -156,7 +156,7 @@ def _note_clashes(
         return kept
     noted = msgspec.structs.replace(override, clashes=(*override.clashes, *fresh))
     detail = {"parameters": [clash.parameter for clash in fresh]}
-    return standing.put(context, kept, noted, "override.conflict", detail, actor="setpoint")
+    return overridden.put(context, kept, noted, "override.conflict", detail, actor="setpoint")
 
 
 def _note_lost(
@@ -168,4 +168,4 @@ def _note_lost(
         "lost": {link.kind.value: link.detail or link.state.value for link in lost},
         "links": {link.kind.value: link.state.value for link in links},
     }
-    return standing.put(context, kept, noted, "override.switch", detail, actor="setpoint")
+    return overridden.put(context, kept, noted, "override.switch", detail, actor="setpoint")

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from setpoint.control import admission, change, gate
+from setpoint.control import admission, change, gate, overridden
 from setpoint.control.electorate import electorate_of
 from setpoint.control.identity import is_governed
-from setpoint.control.overrides import standing
 from setpoint.control.past import find_made
 from setpoint.errors import ConflictError, RefusedError, SetpointError, UnavailableError
 from setpoint.policy.approval import stand
@@ -97,7 +96,7 @@ def _obstacles(
     if made.over_budget:
         yield Checked(Finding.NEVER, made.over_budget)
     try:
-        standing.check_free(context, target.instance, moved)
+        overridden.check_free(context, target.instance, moved)
     except ConflictError as fault:
         yield Checked(Finding.HOLD, fault.what)
     yield from (Checked(Finding.HOLD, why) for why in _on_site(rollout.rules, planned.observation.metrics))

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from setpoint.control import admission, gate
+from setpoint.control import admission, gate, overridden
 from setpoint.control.configure import with_parts
 from setpoint.control.desired import desired_of
-from setpoint.control.overrides import standing
 from setpoint.control.past import releases
 from setpoint.control.rollouts.turns import ordered_moves, turn_of
 from setpoint.control.watch import catalog_of, observe
@@ -175,7 +174,7 @@ class _Drafter:
         """Plan one instance; what stands against it is kept among the faults."""
         context, name = self.context, observation.instance
         engine = context.engine_of(self.configuration.instance(name))
-        layers = standing.layers(context, name)
+        layers = overridden.layers(context, name)
         desired = desired_of(
             engine, self.configuration, observation, catalog, revision="", at=context.now(), overrides=layers
         )

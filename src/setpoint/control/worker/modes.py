@@ -14,9 +14,8 @@ import msgspec
 
 from setpoint.config.override import OverrideState
 from setpoint.config.revision import canonical, content_hash
-from setpoint.control import admission, change, gate, proposals
+from setpoint.control import admission, change, gate, overridden, proposals
 from setpoint.control.logbook import is_at_work
-from setpoint.control.overrides import standing
 from setpoint.control.subject import policies_of
 from setpoint.control.waivers import parameters_waived
 from setpoint.control.words import masked
@@ -81,7 +80,7 @@ def why_left_alone(context: Context, name: str) -> str:
         is_young = context.now() - unfinished.started_at < _BELIEVED
         if is_at_work(unfinished) or (is_elsewhere and is_young):
             return f"{unfinished.actor} is at work on it"
-    for override in standing.overrides(context, is_open_only=True, instance=name):
+    for override in overridden.overrides(context, is_open_only=True, instance=name):
         if override.state in _MOVING:
             return f"the override {override.id} is {override.state.value}"
     for id_, kept in context.store.rollouts.all().items():

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.override import EndReason, Override, OverrideState
+from setpoint.control import overridden
 from setpoint.control.clock import is_over, seconds_left
-from setpoint.control.overrides import ending, standing, watching
+from setpoint.control.overrides import ending, watching
 from setpoint.errors import (
     ConflictError,
     HeldError,
@@ -227,6 +228,6 @@ def _raise_alarm(context: Context, id_: str, fault: SetpointError) -> None:
         if override.is_open and override.overdue_at is None and now - due >= OVERDUE:
             overdue = msgspec.structs.replace(override, overdue_at=now)
             detail = {"because": fault.what, "due": due.isoformat(timespec="seconds")}
-            standing.put(context, kept, overdue, "override.overdue", detail, actor="setpoint")
+            overridden.put(context, kept, overdue, "override.overdue", detail, actor="setpoint")
     except (ConflictError, NotFoundError, StoreUnavailableError):
         return
