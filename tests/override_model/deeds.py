@@ -36,7 +36,7 @@ class Deeds(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.law = Law(self.outcomes)
-        self.stage = Stage(told=self.law.by_us, seen=self.law.seen)
+        self.stage = Stage(told=self.told, seen=self.law.seen)
         self.clocks, self.fate = self.stage.clocks, self.stage.fate
         self.is_up = dict.fromkeys(NAMES, True)
         self.up_since = dict.fromkeys(NAMES, 0.0)
@@ -147,7 +147,7 @@ class Deeds(RuleBasedStateMachine):
         for name in names:
             if guards and self.stage.peek(name).metrics.get("lock.waiters", 0.0) < 50:
                 self.law.broken.discard(name)
-        self.law.touched = set()
+        self.law.touched = {}
         context, is_whole = self.stage.process(), dice.random() < 0.3
         self.tempt_fate(dice, dice.choice(names), longest=110)
         done = self.attempt(
@@ -164,8 +164,8 @@ class Deeds(RuleBasedStateMachine):
                 id=row.id,
                 instance=row.instance,
                 ours=held,
-                before={parameter: before[row.instance, parameter] for parameter in held},
-                since=since,
+                before={name: self.stood(row.instance, name) for name in held},
+                since=max((self.stood(row.instance, name).since for name in held), default=since),
                 due=due,
                 has_guards=bool(guards),
                 written=frozenset(name for name in held if (row.instance, name) in self.law.touched),
@@ -175,12 +175,17 @@ class Deeds(RuleBasedStateMachine):
             self.law.holds[row.id] = hold
             self.known_ids.add(row.id)
         self.law.note_layers()
-        silent = self.law.touched - {(row.instance, name) for row in fresh for name in row.settings}
+        silent = self.law.touched.keys() - {(row.instance, name) for row in fresh for name in row.settings}
         assert not silent, f"touched without a word: {silent}"
         self.untouch(before, since)
         if isinstance(done, tuple):
             for each in done:
                 self.check_started(each, texts, wish)
+
+    def stood(self, name: str, parameter: str) -> Cell:
+        """How an entry stood before the last start wrote it; as it stands where it was not written."""
+        key = name, parameter
+        return copy(self.law.touched.get(key, self.law.cells[key]))
 
     @property
     def known_ids(self) -> set[str]:
@@ -336,8 +341,20 @@ class Deeds(RuleBasedStateMachine):
 
     # What holds
 
+    def told(self, name: str, parameter: str, text: str | None, is_switch: bool) -> None:
+        """Take note of an entry that we wrote; what a start ended before it wrote is over by then."""
+        if self.law.deed[1] == "start" and not is_switch and not self.fate.is_store_away:
+            self.close_what_is_over()
+        self.law.by_us(name, parameter, text, is_switch)
+
     def look_around(self) -> None:
-        """Find what is over, and check it."""
+        """Find what is over, and check it; and that nothing stands that nobody knows of."""
+        self.close_what_is_over()
+        for (name, parameter), cell in self.law.cells.items():
+            stands = self.stage.peek(name).persisted.get(parameter)
+            assert stands == cell.text, f"{name} {parameter}: {stands!r} stands, not {cell.text!r}"
+
+    def close_what_is_over(self) -> None:
         rows = self.stage.store.overrides.all()
         for id_ in list(self.law.holds):
             hold, row = self.law.holds[id_], rows[id_].value
@@ -346,9 +363,6 @@ class Deeds(RuleBasedStateMachine):
             if not row.is_open:
                 self.law.check_over(row, self.clocks.seconds)
                 self.check_ownership(hold)
-        for (name, parameter), cell in self.law.cells.items():
-            stands = self.stage.peek(name).persisted.get(parameter)
-            assert stands == cell.text, f"{name} {parameter}: {stands!r} stands, not {cell.text!r}"
 
     def check_none_overdue(self) -> None:
         now = self.clocks.seconds

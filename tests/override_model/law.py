@@ -86,8 +86,8 @@ class Law:
         self.serial = 0
         self.deeds: list[tuple[int, str]] = []
         self._count = 0
-        self.touched: set[tuple[str, str]] = set()
-        """What the last start wrote."""
+        self.touched: dict[tuple[str, str], Cell] = {}
+        """What the last start wrote, each as it stood before."""
         self.broken: set[str] = set()
         """Instances whose guard metric is bad, or was since their overrides began."""
 
@@ -109,13 +109,12 @@ class Law:
     def by_us(self, name: str, parameter: str, text: str | None, is_switch: bool) -> None:
         if parameter not in CHOICES:
             return
-        self.serial += 1
         cell, (number, kind) = self.cells[name, parameter], self.deed
         hold = self.holder(name, parameter)
         # A start first ends what should be over on its instance.
         is_ending = is_switch or kind in ENDING or (kind == "start" and hold is not None)
         if not is_ending and kind == "start":
-            self.touched.add((name, parameter))
+            self.touched.setdefault((name, parameter), replace(cell, since=self.serial))
         if is_ending:
             if hold is not None and (is_switch or kind in ("spool", "guardian")):
                 hold.is_fired = True
@@ -124,6 +123,7 @@ class Law:
                 ours = hold.ours[parameter] if hold is not None else None
                 if not is_same(parameter, cell.text, ours):
                     self.fault("overwrote a person", f"{name} {parameter}: {cell.text!r} became {text!r}")
+        self.serial += 1
         self.cells[name, parameter] = replace(
             cell, text=text, by="us", since=self.serial, seen_by=set()
         )

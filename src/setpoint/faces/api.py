@@ -22,10 +22,8 @@ from setpoint.control import advice, change, configure, history, overridden, pas
 from setpoint.control.desired import desired_of, fill_for
 from setpoint.errors import InputError, RefusedError
 from setpoint.faces import wiring
-from setpoint.faces.front import Front, witnessed
-from setpoint.faces.governance import Governance
-from setpoint.faces.notices import Notices
-from setpoint.faces.workers import Workers
+from setpoint.faces.front import witnessed
+from setpoint.faces.fronts import Fronts
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -45,14 +43,12 @@ if TYPE_CHECKING:
     from setpoint.control.records import AuditRow, Proof
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
-    from setpoint.faces.overrides import Overrides
-    from setpoint.faces.rollouts import Rollouts
     from setpoint.recommend import Advice, Evidence
     from setpoint.templates.choose import Choice
     from setpoint.templates.filled import Filled
 
 
-class Setpoint(Front):
+class Setpoint(Fronts):
     """One store and one acting person.
 
     Every method either does all of what it says or raises a `SetpointError`.
@@ -84,35 +80,6 @@ class Setpoint(Front):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def governance(self) -> Governance:
-        """People, policies, changes, waivers and compliance."""
-        return Governance(self._context)
-
-    @property
-    def workers(self) -> Workers:
-        """Who keeps at it, and when each instance was last seen."""
-        return Workers(self._context)
-
-    @property
-    def notices(self) -> Notices:
-        """Channels that what happens is told over."""
-        return Notices(self._context)
-
-    @property
-    def overrides(self) -> Overrides:
-        """Emergency settings with a deadline, and what is made of them after."""
-        from setpoint.faces.overrides import Overrides
-
-        return Overrides(self._context)
-
-    @property
-    def rollouts(self) -> Rollouts:
-        """Changes taken over many instances in waves."""
-        from setpoint.faces.rollouts import Rollouts
-
-        return Rollouts(self._context)
 
     @property
     def actor(self) -> str:
