@@ -31,7 +31,8 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Send a signal; harmless when it is gone."""
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.handle, number)
+            if self.handle >= 0:
+                signal.pidfd_send_signal(self.handle, number)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)
@@ -45,7 +46,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        return not select.select([self.handle], [], [], 0)[0]
+        return not self._has_ended(0)
 
     @property
     def is_stopped(self) -> bool:
@@ -55,8 +56,22 @@ class Child:
             return False
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> None:
-        if not select.select([self.handle], [], [], seconds)[0]:
+        if not self._has_ended(seconds):
             raise AssertionError(f"it never ended; {self.where()}")
+
+    def _has_ended(self, seconds: float) -> bool:
+        if self.handle < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.handle, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def let_go(self) -> None:
+        """Kill it and have nothing more to do with it."""
+        if self.handle >= 0:
+            self.kill()
+            os.close(self.handle)
+            self.handle = -1
 
     def where(self) -> str:
         """Have it tell where each of its threads is; answer all that it said."""
@@ -105,8 +120,7 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            child.send(signal.SIGKILL)
-            os.close(child.handle)
+            child.let_go()
         self._process.stdin.close()
         self._process.wait(PATIENCE_SECONDS)
         self._process.stdout.close()

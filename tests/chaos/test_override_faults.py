@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +20,7 @@ from setpoint.control.overrides.starting import Wish, start
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import SimulatedDriver
 from setpoint.errors import SetpointError, UnreachableError
+from setpoint.store.journal import Journal
 
 THEIRS = "7000"
 
@@ -77,6 +78,40 @@ def test_a_person_who_comes_while_the_guard_lost_its_connection_is_not_overwritt
     lose_connection(monkeypatch, "reset", lambda: site.set_by_hand(THEIRS))
     with pytest.raises(SetpointError):
         revert(order, read_secret=lambda _: None, holder="the guard", link=LinkKind.GUARD_PROCESS)
+    assert site.persisted() == THEIRS
+
+
+def come_before_the_statement(monkeypatch, meanwhile) -> None:
+    """Have something happen once, when a step is written down and its statement was not sent yet."""
+    inner, is_over = Journal.intend, []
+
+    def intend(self, *args, **options):
+        inner(self, *args, **options)
+        if not is_over:
+            is_over.append(True)
+            meanwhile()
+
+    monkeypatch.setattr(Journal, "intend", intend)
+
+
+def test_a_person_who_comes_right_before_the_statement_of_a_start_is_not_overwritten(site, monkeypatch):
+    come_before_the_statement(monkeypatch, lambda: site.set_by_hand(THEIRS))
+    wish = Wish(settings={"sort_memory": OURS}, seconds=60, because="the queue is full")
+    start(site.host(), ["shop"], wish)
+    (override,) = standing.overrides(site.host())
+    if override.is_open:
+        ending.mark(site.host(), standing.find(site.host(), override.id), EndReason.BY_HAND, because="enough")
+        ending.finish(site.host(), override.id)
+    assert site.persisted() == THEIRS
+
+
+def test_a_person_who_comes_right_before_the_statement_of_an_ending_is_not_overwritten(site, monkeypatch):
+    context = site.host()
+    override = site.start(context)
+    come_before_the_statement(monkeypatch, lambda: site.set_by_hand(THEIRS))
+    with suppress(SetpointError):
+        ending.end(context, override.id, because="enough")
+    ending.finish(context, override.id)
     assert site.persisted() == THEIRS
 
 

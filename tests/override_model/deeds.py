@@ -344,7 +344,7 @@ class Deeds(RuleBasedStateMachine):
     def told(self, name: str, parameter: str, text: str | None, is_switch: bool) -> None:
         """Take note of an entry that we wrote; what a start ended before it wrote is over by then."""
         if self.law.deed[1] == "start" and not is_switch and not self.fate.is_store_away:
-            self.close_what_is_over()
+            self.close_what_is_over(is_starting=True)
         self.law.by_us(name, parameter, text, is_switch)
 
     def look_around(self) -> None:
@@ -354,7 +354,7 @@ class Deeds(RuleBasedStateMachine):
             stands = self.stage.peek(name).persisted.get(parameter)
             assert stands == cell.text, f"{name} {parameter}: {stands!r} stands, not {cell.text!r}"
 
-    def close_what_is_over(self) -> None:
+    def close_what_is_over(self, *, is_starting: bool = False) -> None:
         rows = self.stage.store.overrides.all()
         for id_ in list(self.law.holds):
             hold, row = self.law.holds[id_], rows[id_].value
@@ -362,7 +362,8 @@ class Deeds(RuleBasedStateMachine):
                 hold.is_cut_short = True
             if not row.is_open:
                 self.law.check_over(row, self.clocks.seconds)
-                self.check_ownership(hold)
+                if not is_starting:  # what is ours may be the new override's by then
+                    self.check_ownership(hold)
 
     def check_none_overdue(self) -> None:
         now = self.clocks.seconds

@@ -31,6 +31,7 @@ from setpoint.control.overrides.reverting import Reverting
 from setpoint.control.overrides.spool import Spool
 from setpoint.control.worker import reconciler
 from setpoint.control.worker.reconciler import Reconciler
+from setpoint.engines import ending as engine_ending
 from setpoint.engines import session
 from setpoint.engines.order import Armed
 from setpoint.engines.simulated import server as simulated
@@ -322,6 +323,7 @@ class Stage:
         self._patch(holding, "START_PATIENCE_SECONDS", -1.0)
         self._patch(holding, "END_PATIENCE_SECONDS", -1.0)
         self._patch(session, "_SETTLE_SECONDS", -1.0)
+        self._patch(engine_ending, "_SETTLE_SECONDS", -1.0)
         self._patch(chain, "guardian", self.guardians)
 
 

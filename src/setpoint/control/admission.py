@@ -44,9 +44,7 @@ _RIGHT_TO_ASK = {
 }
 """What the author of a change must still be trusted with when it is carried out."""
 
-_GUARDED = (
-    "engine", "group", "environment", "labels", "facts", "target", "password", "restart_command", "mode",
-)  # fmt: skip
+_GUARDED = ("engine", "group", "environment", "labels", "facts", "target", "password", "restart_command")
 """What decides which rules an instance falls under and how they come out, which server it stands for, and
 what is run to restart it.
 """
@@ -312,6 +310,8 @@ def _edits_of_policy(
             yield f"{name} is under policy and would be taken out", f"instance:{name}"
         elif any(getattr(old, field) != getattr(new, field) for field in _GUARDED):
             yield f"{name} is under policy, and this could take it out from under it", f"instance:{name}"
+        elif new.mode == "enforce" and old.mode != "enforce":
+            yield f"{name} is under policy, and would be changed by workers from now on", f"instance:{name}"
     yield from _doubles(context, before, after)
 
 

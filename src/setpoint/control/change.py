@@ -114,12 +114,14 @@ def apply(
     accept_risk: str = "",
     emergency: str = "",
     before_step: BeforeStep | None = None,
+    is_watched: bool = True,
 ) -> Verified:
     """Apply a plan that was made here, read everything back, and watch it as long as guardrails ask for.
 
     `accept_risk` is the reason for which the acting person accepts a plan that could exceed the host's
     memory, `emergency` the one for which they act in an emergency. `before_step` is called with each step's
-    number (from 0) before it is taken; a `SetpointError` that it raises has everything taken back. Raises
+    number (from 0) before it is taken; a `SetpointError` that it raises has everything taken back. Who watches
+    the guardrails elsewhere says so with `is_watched`. Raises
     `NotPermittedError`, `RefusedError` with policy's reasons or what approvals lack, `StalePlanError`,
     `HeldError`, `OverBudgetError`, `ApplyError` with the state it left, `UnreachableError`, `GuardrailError`.
     """
@@ -149,6 +151,8 @@ def apply(
         application = make_application(context, driver, made, permit, logbook, restart)
         why = Reasons(accepted_risk=accept_risk, emergency=emergency)
         verified = carry_out(context, application, logbook, admit, let_go=let_go, why=why)
+    if not is_watched:
+        return verified
     watch_over(
         context,
         made,
@@ -161,15 +165,17 @@ def apply(
     return verified
 
 
-def undo(context: Context, name: str, *, may_restart: bool) -> tuple[Plan, Verified]:
+def undo(
+    context: Context, name: str, *, may_restart: bool, is_ended: bool = False
+) -> tuple[Plan, Verified]:
     """Take back the last apply to an instance, complete or cut short; answer the way back and its read-back.
 
     What was cut short before it goes back with it, so that the instance ends in a state it was wholly in
-    before. Raises `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed
-    it since.
+    before. What `is_ended`, by a guardrail or by what canaries showed, goes back without asking. Raises
+    `RefusedError` when there is nothing to take back, `ConflictError` when somebody changed it since.
     """
     permit = gate.require(context, Right.APPLY, name)
-    return _take_back(context, name, permit, may_restart=may_restart)
+    return _take_back(context, name, permit, may_restart=may_restart, is_ended=is_ended)
 
 
 def plan_way_back(context: Context, name: str) -> Plan:

@@ -6,8 +6,10 @@ import random
 import re
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, event, exc, make_url
 
@@ -70,7 +72,7 @@ def make_engine(url: URL) -> Engine:
         engine = create_engine(
             url,
             hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            creator=partial(_open_file, url.database or ""),
             pool_size=_FILE_CONNECTIONS,
             max_overflow=_ANY_NUMBER,
         )
@@ -96,6 +98,12 @@ def make_engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def _open_file(path: str) -> sqlite3.Connection:
+    """Open a file that is there: one that was moved away is not made anew, empty."""
+    place = f"file:{quote(str(Path(path).absolute()))}?mode=rw"
+    return sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -12,7 +12,7 @@ from tests.control.worker.site import START
 
 from setpoint.config.fleet_document import read_fleet
 from setpoint.config.override import Held, Override, OverrideState
-from setpoint.control import change, execution, past
+from setpoint.control import change, configure, execution, past
 from setpoint.engines.simulated.driver import restart
 from setpoint.errors import InputErrors, UnreachableError
 from setpoint.policy.person import Role
@@ -189,7 +189,12 @@ class TestAmongPeople:
 
     def set_mode(self, town, mode):
         instance = msgspec.structs.replace(town.founder.configuration().instance("shop"), mode=mode)
-        town.lin.change_instance("shop", instance, reason="agreed")
+        configure.commit(
+            town.founder._context,
+            lambda known: configure.with_instance(known, "shop", instance),
+            reason="agreed",
+            permit=town.permit(),
+        )
 
     def test_a_plan_that_needs_approvals_is_proposed_once(self, site, town):
         self.set_mode(town, "propose")

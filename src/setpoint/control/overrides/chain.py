@@ -108,11 +108,10 @@ def let_go(context: Context, override_id: str) -> None:
 
 def outcome_of(context: Context, override_id: str) -> Outcome | None:
     """Answer what the spool or the guard process did to an override while nobody could be told."""
-    for folder in filter(None, (spool_folder(context), guardian_folder(context))):
-        found = Spool(folder).outcomes().get(override_id)
-        if found is not None:
-            return found
-    return None
+    folders = filter(None, (spool_folder(context), guardian_folder(context)))
+    found = [each for folder in folders if (each := Spool(folder).outcomes().get(override_id)) is not None]
+    # Whoever came second found it done.
+    return min(found, key=lambda each: (not each.was_touched, each.at), default=None)
 
 
 def forget(context: Context, override_id: str) -> None:

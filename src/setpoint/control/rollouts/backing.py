@@ -42,7 +42,7 @@ def take_back(context: Context, id_: str, instance: str) -> None:
 def _undo(context: Context, kept: Kept[RolloutTarget], actor: str, *, may_restart: bool) -> None:
     target, why = kept.value, kept.value.why
     try:
-        change.undo(context, target.instance, may_restart=may_restart)
+        change.undo(context, target.instance, may_restart=may_restart, is_ended=target.is_harmful)
     except StoreUnavailableError:
         raise
     except (UnavailableError, HeldError) as fault:

@@ -113,7 +113,11 @@ def _apply(
     why = ""
     try:
         change.apply(
-            context, made, may_restart=rollout.rules.may_restart, before_step=lambda _number, _step: keep()
+            context,
+            made,
+            may_restart=rollout.rules.may_restart,
+            before_step=lambda _number, _step: keep(),
+            is_watched=False,  # the soak watches
         )
     except StoreUnavailableError:
         raise

@@ -129,7 +129,8 @@ def _work(
             _once(crew, alone)
         else:
             crew.worker.start()
-            is_ending.wait()
+            while not is_ending.wait(1.0):  # a signal that another thread was handed is heard between
+                pass
             frame.say("ending: what is in hand is finished first")
         crew.worker.stop()
     return _answer(crew, time.monotonic() - began, is_once=is_once)
