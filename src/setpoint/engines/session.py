@@ -14,12 +14,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import msgspec
-
 from setpoint.catalog import Context
-from setpoint.config.drift import Drift, DriftClass, judge
 from setpoint.engines.plan import Plan, Step, StepKind
 from setpoint.engines.planner import Begun, fingerprint, is_persisted, make_way_back
+from setpoint.engines.readback import advise, is_same_state, is_wrong, judge_done, value_of
 from setpoint.errors import (
     ApplyError,
     HeldError,
@@ -34,7 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from setpoint.catalog import Catalog
-    from setpoint.config.observation import Observation, ObservedSetting
+    from setpoint.config.drift import Drift
+    from setpoint.config.observation import Observation
     from setpoint.engines.plan import Request
     from setpoint.engines.port import Driver, Engine, Reply
 
@@ -242,15 +241,15 @@ class Application:
         while True:
             observation, catalog = self._observe()
             drifts = tuple(
-                _judge_done(step, observation, catalog) for step in self.plan.steps if step.parameter
+                judge_done(step, observation, catalog) for step in self.plan.steps if step.parameter
             )
-            wrong = [drift for drift in drifts if _is_wrong(drift, was_restarted=was_restarted)]
+            wrong = [drift for drift in drifts if is_wrong(drift, was_restarted=was_restarted)]
             if not wrong:
                 return Verified(drifts, was_restarted, observation, catalog)
             if time.monotonic() > deadline:
                 what = "; ".join(f"{drift.parameter} {drift.explanation}" for drift in wrong)
                 message = f"read back wrong: {what}"
-                next_step = _advise(wrong)
+                next_step = advise(wrong)
                 raise ApplyError(message, state="mixed", where=self.plan.instance, next_step=next_step)
             time.sleep(_POLL_SECONDS)
 
@@ -355,7 +354,7 @@ class Application:
         now, _ = self._observe()
         names = [step.parameter for step in self.plan.steps if step.context is Context.RESTART]
         before = self._before.settings if self._before is not None else {}
-        return any(_value(now.setting(name)) != _value(before.get(name)) for name in names)
+        return any(value_of(now.setting(name)) != value_of(before.get(name)) for name in names)
 
     def _is_settled(self) -> bool:
         """Wait until the instance reads as it did before; answer whether it does."""
@@ -365,61 +364,8 @@ class Application:
         while True:
             now, catalog = self._observe()
             after = now.settings
-            if all(_same_state(name, before.get(name), after.get(name), catalog) for name in touched):
+            if all(is_same_state(name, before.get(name), after.get(name), catalog) for name in touched):
                 return True
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_SECONDS)
-
-
-def _value(observed: ObservedSetting | None) -> str | None:
-    return observed.value if observed is not None else None
-
-
-def _same_state(
-    name: str, before: ObservedSetting | None, after: ObservedSetting | None, catalog: Catalog
-) -> bool:
-    if before is None or after is None:
-        return before is after
-    entry = before.persisted.text if before.persisted is not None else None
-    is_entry_back = is_persisted(name, entry, after, catalog)
-    return is_entry_back and (before.value, before.pending) == (after.value, after.pending)
-
-
-def _is_wrong(drift: Drift, *, was_restarted: bool) -> bool:
-    """Tell whether a step did not come true; a restart after which its value still waits was none."""
-    is_idle_restart = was_restarted and drift.drift_class is DriftClass.PENDING_RESTART
-    return is_idle_restart or drift.drift_class is DriftClass.DRIFTED
-
-
-def _advise(wrong: Sequence[Drift]) -> str:
-    is_idle_restart = any(drift.drift_class is DriftClass.PENDING_RESTART for drift in wrong)
-    return "does the restart command restart this very server?" if is_idle_restart else ""
-
-
-def _judge_done(step: Step, observation: Observation, catalog: Catalog) -> Drift:
-    """Judge a step that was done: its text stands, or for a reset no persisted entry does."""
-    observed = observation.setting(step.parameter)
-    if step.text is None:
-        return _judge_reset(step.parameter, observed, catalog)
-    drift = judge(step.parameter, step.text, observed, catalog)
-    if drift.drift_class is DriftClass.SHADOWED and drift.is_deviation:
-        return msgspec.structs.replace(drift, drift_class=DriftClass.DRIFTED)
-    return drift
-
-
-def _judge_reset(name: str, observed: ObservedSetting | None, catalog: Catalog) -> Drift:
-    drift_class, explanation = DriftClass.IN_SYNC, ""
-    if not is_persisted(name, None, observed, catalog):
-        drift_class, explanation = DriftClass.DRIFTED, "has a persisted entry still"
-    elif observed is not None and observed.pending is not None:
-        drift_class, explanation = DriftClass.PENDING_RESTART, observed.pending_reason
-    return Drift(
-        parameter=name,
-        drift_class=drift_class,
-        desired=None,
-        observed=_value(observed),
-        origin=observed.in_force if observed is not None else None,
-        explanation=explanation,
-        is_deviation=drift_class is not DriftClass.IN_SYNC,
-    )
