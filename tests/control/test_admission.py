@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import msgspec
@@ -272,6 +273,21 @@ def test_a_guardrail_that_breaks_ends_the_change(setpoint, server):
         assert server.persisted == {}
     else:
         assert town.reads("guardrail.")
+
+
+@pytest.mark.parametrize(
+    ("unknown", "seconds", "stays"), [("go on", 20, True), ("take back", 20, False), ("hold", 40, False)]
+)
+def test_a_guardrail_that_cannot_be_judged_follows_its_rule(setpoint, server, unknown, seconds, stays):
+    rule = f"{{id: calm, holds: lock_waiters < 5, watch: 20s, every: 5s, unknown: {unknown}}}"
+    setpoint.governance.put_policy("watch", f"policy: watch\nguardrails: [{rule}]\n", reason="begins")
+    town = found(setpoint)
+    made = wish(town.lin, sort_memory="16MB")
+    began = town.clock.at
+    with nullcontext() if stays else pytest.raises(GuardrailError, match="could not be judged"):
+        town.lin.apply(made)
+    assert (town.clock.at - began).total_seconds() == seconds
+    assert server.persisted == ({"sort_memory": "16MB"} if stays else {})
 
 
 def test_a_store_of_one_user_has_nobody_to_ask(setpoint):

@@ -90,9 +90,10 @@ class Crowd:
     def edit(self, dice: Random) -> None:
         name, text = dice.choice(self.names), dice.choice(GREETINGS)
         settings = {"connection_greeting": text}
-        revision, _ = self.town.lin.change_settings(f"instance:{name}", settings, reason="a wish")
-        with self.lock:
-            self.edits[revision.id] = (name, text)
+        revision, edits = self.town.lin.change_settings(f"instance:{name}", settings, reason="a wish")
+        if edits:  # else it was so already, and the revision is somebody else's
+            with self.lock:
+                self.edits[revision.id] = (name, text)
         self.count("edit")
 
     def apply(self, dice: Random) -> None:

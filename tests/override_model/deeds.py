@@ -14,15 +14,16 @@ from tests.override_model.world import GUARD_GRACE_SECONDS, NAMES, Killed, Proce
 
 from setpoint.config.override import LinkKind, OverrideState
 from setpoint.control.overrides import ending, extending, starting
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.ending import END_LEASE_SECONDS
+from setpoint.control.overrides.starting import START_LEASE_SECONDS, Wish
 from setpoint.engines.simulated import server as simulated
 from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LEASE_SECONDS = {True: 30.0, False: 10.0}
-"""How long a dead process is waited for: one that was starting an override, one that was ending it."""
+LEASE_SECONDS = {True: START_LEASE_SECONDS, False: END_LEASE_SECONDS}
+"""How long a process is waited for whose start of an override was struck by fate, or was not."""
 PAUSE_SECONDS = 5.0 + 1.0
 """How long after a failure an override is tried again at the latest, and one look of the worker's."""
 
@@ -169,6 +170,7 @@ class Deeds(RuleBasedStateMachine):
                 due=due,
                 has_guards=bool(guards),
                 written=frozenset(name for name in held if (row.instance, name) in self.law.touched),
+                lease_seconds=LEASE_SECONDS[self.fate.has_struck],
                 is_cut_short=row.state is not OverrideState.ACTIVE,
                 is_ended_by_hand=is_whole,
             )
@@ -369,7 +371,7 @@ class Deeds(RuleBasedStateMachine):
         now = self.clocks.seconds
         for hold in self.law.holds.values():
             since = max(hold.due, self.up_since[hold.instance], self.worked_since)
-            patience = LEASE_SECONDS[hold.is_cut_short] + PAUSE_SECONDS
+            patience = hold.lease_seconds + PAUSE_SECONDS
             if self.is_up[hold.instance] and now - since > patience:
                 row = self.stage.store.overrides.get(hold.id).value
                 self.law.fault("overdue", f"{hold.id} by {now - since} s: {row}")

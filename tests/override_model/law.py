@@ -63,6 +63,8 @@ class Hold:
     has_guards: bool
     written: frozenset[str]
     """What of it was ever written to the instance."""
+    lease_seconds: float = 10.0
+    """How long whoever died with it in hand is waited for."""
     is_cut_short: bool = False
     is_ended_by_hand: bool = False
     is_fired: bool = False

@@ -8,7 +8,7 @@ from setpoint.control import admission
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.control.watch import observe
 from setpoint.errors import GuardrailError, SetpointError
-from setpoint.policy.guardrail import guardrails_for, judge_guardrail
+from setpoint.policy.guardrail import GuardrailAnswer, guardrails_for, judge_guardrail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from setpoint.control.permit import Permit
     from setpoint.engines.plan import Plan
     from setpoint.engines.session import Verified
-    from setpoint.policy.guardrail import GuardrailAnswer
     from setpoint.policy.person import Principal
     from setpoint.policy.rules import Guardrail
+
+
+_NEVER_SEEN = GuardrailAnswer(None, "the instance did not answer")
 
 
 def earlier_pair(context: Context, name: str) -> tuple[Observation, Observation] | None:
@@ -41,7 +43,8 @@ def watch_over(
 ) -> None:
     """Watch an instance after an apply; raise `GuardrailError` when one breaks and the change is ended.
 
-    What cannot be told (a metric is missing) is no break; it is written into the audit log.
+    What cannot be told (a metric is missing) is written into the audit log, and follows the rule: go on, take
+    the change back, or hold, which is to watch for as long again and then take it back.
     """
     breaker = permit.principal if is_emergency else None
     guardrails = _guardrails(context, made, verified, breaker)
@@ -49,8 +52,13 @@ def watch_over(
         return
     start, waited = verified.observation, 0.0
     last: dict[str, GuardrailAnswer] = {}
-    while open_ones := {key: rule for key, rule in guardrails.items() if waited < rule.watch_seconds}:
-        pause = min(min(rule.every_seconds, rule.watch_seconds - waited) for rule in open_ones.values())
+    while open_ones := {
+        key: rule for key, rule in guardrails.items() if waited < _until(rule, last.get(key), waited)
+    }:
+        pause = min(
+            min(rule.every_seconds, _until(rule, last.get(key), waited) - waited)
+            for key, rule in open_ones.items()
+        )
         context.wait(pause)
         waited += pause
         seen = _look(context, made.instance)
@@ -60,6 +68,10 @@ def watch_over(
             last[key] = judge_guardrail(rule, before, (start, seen))
             if last[key].holds is False:
                 _end(context, made, permit, key, last[key], end)
+    for key, rule in guardrails.items():
+        answer = last.get(key, _NEVER_SEEN)
+        if answer.holds is None and rule.unknown != "go on":
+            _end(context, made, permit, key, answer, end)
     # A rule may have any name, also one that no key of an audit row may have.
     unknown = [
         {"guardrail": key, "because": each.explanation} for key, each in last.items() if each.holds is None
@@ -69,6 +81,13 @@ def watch_over(
     if unknown:
         detail["unknown"] = unknown
     context.store.audit.append(permit.actor, action, made.instance, detail, context.now())
+
+
+def _until(rule: Guardrail, last: GuardrailAnswer | None, waited: float) -> float:
+    """Answer for how long a guardrail is watched: as long again where it could not be judged and holds."""
+    is_unknown = last is None or last.holds is None
+    is_held = rule.unknown == "hold" and is_unknown and waited >= rule.watch_seconds
+    return rule.watch_seconds * 2 if is_held else rule.watch_seconds
 
 
 def _guardrails(
@@ -97,14 +116,13 @@ def _end(
     answer: GuardrailAnswer,
     end: Callable[[], object],
 ) -> None:
+    what = f"guardrail {key} {'is broken' if answer.holds is False else 'could not be judged'}"
     detail = {"plan": made.hash, "guardrail": key, "because": answer.explanation}
     context.store.audit.append(permit.actor, "guardrail.broken", made.instance, detail, context.now())
     try:
         end()
     except SetpointError as fault:
-        message = (
-            f"guardrail {key} is broken ({answer.explanation}), and taking the change back failed: {fault}"
-        )
+        message = f"{what} ({answer.explanation}), and taking the change back failed: {fault}"
         raise GuardrailError(message, where=made.instance, next_step="`setpoint apply --undo`") from None
-    message = f"guardrail {key} is broken ({answer.explanation}): the change was taken back"
+    message = f"{what} ({answer.explanation}): the change was taken back"
     raise GuardrailError(message, where=made.instance, next_step="`setpoint audit log` tells the story")
