@@ -1,8 +1,10 @@
-"""Four workers on PostgreSQL, two of them killed at random: is everything observed, and nothing done twice?
+"""Four workers on PostgreSQL, any two killed again and again: is everything observed, nothing done twice?
 
-Prints how long an instance went unobserved at most, and how many observations and applies overlapped. What
-else is to go on meanwhile (a rollout) is a function in `MEANWHILE`, called with the front and the fleet's
-names once the workers run.
+Meanwhile two rollouts go over the fleet, and somebody changes instances by hand that are kept as they should
+be. Prints how long an instance went unobserved at most, what overlapped by the audit log and by the servers'
+own logs, and whether the rollouts completed.
+
+    .venv/bin/python benchmarks/bench_workers.py [--seconds 60] [--instances 100] [--servers 3]
 """
 
 from __future__ import annotations
@@ -15,138 +17,300 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from figures import Figures
+from overlap import SERVER_CONF, overlaps, spans_of_audit, spans_of_log
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Configuration, Instance
 from setpoint.config.fleet_document import write_fleet
-from setpoint.lab.binaries import choose_binaries
+from setpoint.control.rollouts.drafting import RolloutWish
+from setpoint.engines.simulated.driver import keep, server_at
+from setpoint.lab.binaries import cache_folder, choose_binaries
 from setpoint.lab.launch import PrivatePostgres
+from setpoint.policy.rollout import Amount, RolloutRules
+from setpoint.policy.selector import parse_selector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import datetime
 
+    from setpoint.policy.rollout import Rollout
+
 WORKERS = 4
-KILLED = 2
-INSTANCES = 100
-ENFORCED = 20
+KILLED_AT_ONCE = 2
 INTERVAL_SECONDS = 10.0
-SETTLING_SECONDS = 20.0
+SHARE_ENFORCED = 0.2
+LONGEST_ROLLOUT_SECONDS = 240.0
+"""How long rollouts may go on after the last kill: a target whose worker died waits for its lease."""
+
 _PROGRAM = "from setpoint.faces.cli import main; main()"
-
-MEANWHILE: list[Callable[[Setpoint, Sequence[str]], object]] = []
-
-
-def fleet(folder: Path) -> Configuration:
-    """Make a fleet of simulated instances, some of which are kept as they should be."""
-    instances = {
-        f"db-{number:03}": Instance(
-            engine="simulated",
-            target=f"file:{folder}/db-{number:03}.json",
-            mode="enforce" if number < ENFORCED else "observe",
-            settings={"sort_memory": "8MB"} if number < ENFORCED else {},
-        )
-        for number in range(INSTANCES)
-    }
-    return Configuration(instances=instances)
+_PERSON = "a person"
+_KEPT = {"simulated": {"sort_memory": "8MB"}, "postgresql": {"work_mem": "8MB"}}
+_ROLLED_OUT = {"simulated": {"checkpoint_interval": "600"}, "postgresql": {"checkpoint_timeout": "10min"}}
 
 
-def start(where: str) -> subprocess.Popen[bytes]:
-    """Start the workers under their supervisor."""
-    words = ["run", "--workers", str(WORKERS), "--interval", f"{INTERVAL_SECONDS:g}s"]
-    environment = {**os.environ, "SETPOINT_STORE": where, "SETPOINT_ACTOR": "bench"}
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *words], stdin=subprocess.DEVNULL, env=environment
-    )
+@dataclass
+class Fleet:
+    """The instances, of which the servers are real; some are kept as they should be."""
+
+    folder: Path
+    simulated: int
+    servers: Sequence[PrivatePostgres]
+
+    def configuration(self) -> Configuration:
+        """Answer the fleet's configuration."""
+        enforced = max(round(self.simulated * SHARE_ENFORCED), 1)
+        instances = {
+            f"db-{number:03}": _instance(
+                "simulated", f"file:{self.folder}/db-{number:03}.json", number < enforced
+            )
+            for number in range(self.simulated)
+        }
+        real = {
+            f"pg-{number}": _instance("postgresql", server.dsn_for(user="postgres"), is_enforced=True)
+            for number, server in enumerate(self.servers)
+        }
+        return Configuration(instances={**instances, **real})
+
+    def change_by_hand(self, chance: random.Random) -> None:
+        """Do what somebody does who knows nothing of the layers."""
+        number = chance.randrange(max(round(self.simulated * SHARE_ENFORCED), 1))
+        address = f"file:{self.folder}/db-{number:03}.json"
+        server = server_at(address)
+        server.persisted["sort_memory"] = server.running["sort_memory"] = "2048"
+        keep(address, server)
+        for each in self.servers:
+            with psycopg.connect(each.dsn, autocommit=True, application_name=_PERSON) as connection:
+                connection.execute("ALTER SYSTEM SET work_mem = '2MB'")
+                connection.execute("SELECT pg_reload_conf()")
 
 
-def kill_some(setpoint: Setpoint, seconds: float) -> int:
-    """Let time pass, and kill workers at random moments of it; answer how many were killed."""
-    chance = random.Random(4)
-    moments = sorted(chance.uniform(0.1, 0.8) * seconds for _ in range(KILLED))
-    dead: set[str] = set()
-    began, killed = time.monotonic(), 0
-    while (passed := time.monotonic() - began) < seconds:
-        while killed < len(moments) and moments[killed] <= passed:
-            living = [state for state in setpoint.workers.all() if state.id not in dead]
-            victim = chance.choice(living)
-            print(f"killing {victim.id}")
+def _instance(engine: str, target: str, is_enforced: bool) -> Instance:  # noqa: FBT001 - two of a kind
+    mode = "enforce" if is_enforced else "observe"
+    return Instance(engine=engine, target=target, mode=mode, settings=_KEPT[engine] if is_enforced else {})
+
+
+@dataclass
+class Killing:
+    """Kills any two workers again and again, and remembers when each died."""
+
+    setpoint: Setpoint
+    tell: bool = True
+    died: dict[int, datetime] = field(default_factory=dict)
+    _gone: set[str] = field(default_factory=set, init=False)
+    _chance: random.Random = field(default_factory=lambda: random.Random(4), init=False)
+
+    def go_on(self, seconds: float, fleet: Fleet) -> None:
+        """Let time pass; the last kill comes while there is time to see what follows from it."""
+        began = time.monotonic()
+        pause = min(max(seconds / 8, 4.0), 20.0)
+        next_kill = began + pause / 2
+        while (here := time.monotonic()) < began + seconds:
+            if here >= next_kill and here < began + 0.8 * seconds:
+                self._kill()
+                fleet.change_by_hand(self._chance)
+                next_kill = here + self._chance.uniform(0.6, 1.4) * pause
+            time.sleep(0.1)
+
+    def _kill(self) -> None:
+        """Kill so many that two are left, two at most."""
+        living = [
+            state
+            for state in self.setpoint.workers.all()
+            if state.id not in self._gone and not self.setpoint.workers.is_silent(state)
+        ]
+        count = max(min(KILLED_AT_ONCE, len(living) - (WORKERS - KILLED_AT_ONCE)), 0)
+        for victim in self._chance.sample(living, count):
             os.kill(victim.pid, signal.SIGKILL)
-            dead.add(victim.id)
-            killed += 1
-        time.sleep(0.2)
-    return killed
+            self.died[victim.pid] = self.setpoint.now()
+            self._gone.add(victim.id)
+        if self.tell:
+            print(f"    killed {count} of {len(living)}, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run came to."""
+
+    kills: int
+    longest_gap_seconds: float
+    by_audit: list[str]
+    by_servers: list[str]
+    applies: int
+    sessions: int
+    wrong: list[str]
+    rollouts: list[tuple[Rollout, dict[str, int]]]
+    rollout_seconds: float
+    """When the last rollout was over, from its start."""
+
+    @property
+    def not_kept(self) -> int:
+        """How many targets of the rollouts did not come to where they should."""
+        return sum(each.size - states.get("kept", 0) for each, states in self.rollouts)
+
+
+@contextmanager
+def workers(
+    where: str, interval_seconds: float, *, is_loud: bool = True
+) -> Generator[subprocess.Popen[bytes]]:
+    """Have four workers under their supervisor, which end in good order."""
+    words = ["run", "--workers", str(WORKERS), "--interval", f"{interval_seconds:g}s"]
+    environment = {**os.environ, "SETPOINT_STORE": where, "SETPOINT_ACTOR": "bench"}
+    out = None if is_loud else subprocess.DEVNULL
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *words],
+        stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
+
+
+def start_rollouts(setpoint: Setpoint, seconds: float, *, is_with_servers: bool) -> list[str]:
+    """Take a change over each engine's instances, in waves whose soak fits into the run."""
+    rules = RolloutRules(
+        canary=Amount(count=2),
+        waves=(Amount(share=0.25), Amount(share=0.6), Amount(share=1.0)),
+        baseline_seconds=2.0,
+        soak_seconds=min(max(seconds / 12, 1.0), 30.0),
+        sample_seconds=5.0,
+    )
+    engines = ("simulated", "postgresql") if is_with_servers else ("simulated",)
+    wishes = [
+        RolloutWish(parse_selector(f"engine={each}"), "the benchmark", _ROLLED_OUT[each], rules)
+        for each in engines
+    ]
+    return [setpoint.rollouts.start(wish).id for wish in wishes]
+
+
+def run(
+    where: str,
+    fleet: Fleet,
+    seconds: float,
+    *,
+    interval_seconds: float = INTERVAL_SECONDS,
+    is_loud: bool = True,
+) -> Found:
+    """Run the workers, kill some, and judge what the store and the servers say."""
+    with Setpoint.create(where, actor="bench") as setpoint:
+        configuration = fleet.configuration()
+        setpoint.import_fleet(write_fleet(configuration), "bench", reason="the fleet of the benchmark")
+        names = sorted(configuration.instances)
+        killing = Killing(setpoint, is_loud)
+        with workers(where, interval_seconds, is_loud=is_loud):
+            _await(lambda: len(setpoint.workers.all()) >= WORKERS, "all workers are up")
+            _await(
+                lambda: not wrong(setpoint, names), "everything was seen, and is as it should be", pause=1.0
+            )
+            began, clock = setpoint.now(), time.monotonic()
+            ids = start_rollouts(setpoint, seconds, is_with_servers=bool(fleet.servers))
+            killing.go_on(seconds, fleet)
+            _await(lambda: not setpoint.rollouts.all(is_open_only=True), "the rollouts are over", pause=1.0)
+            took, ended = time.monotonic() - clock, setpoint.now()
+            _await(lambda: not wrong(setpoint, names), "what was changed by hand was put right", pause=1.0)
+        rows = setpoint._context.store.audit.rows(action="apply.")  # noqa: SLF001 - looks behind the front
+        by_audit = spans_of_audit(rows, killing.died, ended)
+        by_servers = {str(each.port): spans_of_log(each.log_path, but=_PERSON) for each in fleet.servers}
+        return Found(
+            kills=len(killing.died),
+            longest_gap_seconds=max(gaps(setpoint, names, began, ended)),
+            by_audit=[f"{name}: {pair}" for name, spans in by_audit.items() for pair in overlaps(spans)],
+            by_servers=[f"{name}: {pair}" for name, spans in by_servers.items() for pair in overlaps(spans)],
+            applies=sum(map(len, by_audit.values())),
+            sessions=sum(map(len, by_servers.values())),
+            wrong=wrong(setpoint, names),
+            rollouts=[_outcome(setpoint, each) for each in ids],
+            rollout_seconds=took,
+        )
 
 
 def gaps(setpoint: Setpoint, names: Sequence[str], began: datetime, ended: datetime) -> Iterator[float]:
     """Answer for how many seconds each instance was not observed, again and again."""
-    history = setpoint._context.store.snapshots.history  # noqa: SLF001 - the benchmark looks behind the front
+    history = setpoint._context.store.snapshots.history  # noqa: SLF001 - looks behind the front
     for name in names:
         times = sorted(seen.at for seen in history(name) if began <= seen.at <= ended)
         yield from ((later - earlier).total_seconds() for earlier, later in pairwise([began, *times, ended]))
 
 
-def overlaps(where: str) -> int:
-    """Count the applies to one instance that were at work at once with another."""
-    query = (
-        "SELECT count(*) FROM apply one JOIN apply other"
-        " ON other.instance = one.instance AND other.id <> one.id"
-        " AND other.started_at >= one.started_at"
-        " AND other.started_at < coalesce(one.ended_at, 'infinity')"
+def wrong(setpoint: Setpoint, names: Sequence[str]) -> list[str]:
+    """Answer the instances that were never seen, else those that are kept and are not as they should be."""
+    seen, known = setpoint.workers.last_seen(), setpoint.configuration().instances
+    unseen = [name for name in names if name not in seen]
+    kept = [name for name in names if known[name].mode == "enforce"]
+    return unseen or [name for name in kept if any(each.is_deviation for each in setpoint.drift(name)[1])]
+
+
+def _outcome(setpoint: Setpoint, id_: str) -> tuple[Rollout, dict[str, int]]:
+    view = setpoint.rollouts.get(id_)
+    states = [each.state.value for each in view.targets]
+    return view.rollout, {each: states.count(each) for each in states}
+
+
+def _await(is_so: Callable[[], object], what: str, *, pause: float = 0.2) -> None:
+    deadline = time.monotonic() + LONGEST_ROLLOUT_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"never: {what}")
+        time.sleep(pause)
+
+
+def report(figures: Figures, found: Found, interval_seconds: float) -> None:
+    """Print the figures beside their targets."""
+    for each, states in found.rollouts:
+        print(f"    rollout over {each.selector}: {each.state.value} {each.why}, {states}")
+    for each in (*found.by_audit, *found.by_servers, *found.wrong):
+        print(f"    {each}")
+    what = f"longest unobserved, {found.kills} workers killed"
+    figures.add(what, found.longest_gap_seconds, "s", target=3 * interval_seconds)
+    figures.add(
+        f"of {found.applies} applies, overlapping by the audit log", len(found.by_audit), "", target=0
     )
-    with psycopg.connect(where) as connection:
-        row = connection.execute(query).fetchone()
-    return row[0] if row is not None else 0
+    what = f"of {found.sessions} sessions that wrote, overlapping on servers"
+    figures.add(what, len(found.by_servers), "", target=0)
+    figures.add("kept instances not as they should be", len(found.wrong), "", target=0)
+    figures.add("targets of the rollouts that are not kept", found.not_kept, "", target=0)
+    figures.add("the rollouts were over after", found.rollout_seconds, "s")
+    figures.add("load of the machine at the end", os.getloadavg()[0], "")
 
 
-def measure(where: str, folder: Path, seconds: float, figures: Figures) -> None:
-    """Run the workers, kill some, and judge what the store says."""
-    with Setpoint.create(where, actor="bench") as setpoint:
-        configuration = fleet(folder)
-        setpoint.import_fleet(write_fleet(configuration), "bench", reason="the fleet of the benchmark")
-        names = sorted(configuration.instances)
-        process = start(where)
-        try:
-            while len(setpoint.workers.all()) < WORKERS:
-                time.sleep(0.2)
-            for begin in MEANWHILE:
-                begin(setpoint, names)
-            time.sleep(SETTLING_SECONDS)
-            began = setpoint.now()
-            killed = kill_some(setpoint, seconds)
-            ended = setpoint.now()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(120)
-        longest = max(gaps(setpoint, names, began, ended))
-        what = f"longest unobserved, {killed} of {WORKERS} workers killed"
-        figures.add(what, longest, "s", target=3 * INTERVAL_SECONDS)
-        figures.add("applies that overlapped", overlaps(where), "", target=0)
-        figures.add("enforced instances not as desired", _wrong(setpoint, names[:ENFORCED]), "", target=0)
-
-
-def _wrong(setpoint: Setpoint, names: Sequence[str]) -> int:
-    return sum(any(each.is_deviation for each in setpoint.drift(name)[1]) for name in names)
+@contextmanager
+def stage(simulated: int, servers: int) -> Generator[tuple[str, Fleet]]:
+    """Answer a store on a server of its own, and the fleet."""
+    build, templates = choose_binaries(18), cache_folder() / "templates"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = stack.enter_context(PrivatePostgres(build, templates=templates))
+        real = [
+            stack.enter_context(PrivatePostgres(build, conf=SERVER_CONF, templates=templates))
+            for _ in range(servers)
+        ]
+        with psycopg.connect(store.dsn, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE workers")
+        yield f"postgresql://{store.user}@{store.host}:{store.port}/workers", Fleet(folder, simulated, real)
 
 
 def main() -> None:
     """Print the figures beside their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long workers are watched")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long workers are killed and watched")
+    parser.add_argument("--instances", type=int, default=100, help="simulated ones")
+    parser.add_argument("--servers", type=int, default=3, help="real ones")
     asked = parser.parse_args()
-    figures = Figures(f"{WORKERS} workers, {INSTANCES} instances, {INTERVAL_SECONDS:g} s interval")
-    with tempfile.TemporaryDirectory() as folder, PrivatePostgres(choose_binaries(18)) as server:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE workers")
-            info = connection.info
-            where = f"postgresql://{info.user}@/workers?host={info.host}&port={info.port}"
-        measure(where, Path(folder), asked.seconds, figures)
+    figures = Figures(
+        f"{WORKERS} workers, {asked.instances} + {asked.servers} instances, every {INTERVAL_SECONDS:g} s"
+    )
+    with stage(asked.instances, asked.servers) as (where, fleet):
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = str(fleet.folder)
+        report(figures, run(where, fleet, asked.seconds), INTERVAL_SECONDS)
     figures.end()
 
 

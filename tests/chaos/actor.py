@@ -8,6 +8,7 @@ passed is written to a file first, which is how a test knows what happened witho
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import json
 import os
@@ -125,6 +126,16 @@ def shift_clocks(file: str) -> None:
     database.Database.clock = shifted
 
 
+def fill_disk() -> None:
+    """Leave no room for a file of the spool, or of the guard process."""
+
+    def write(path: Path, body: bytes) -> None:
+        del body
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    spool._write_durably = write
+
+
 def prepare(order: dict) -> None:
     os.environ["XDG_STATE_HOME"] = order["state"]
     if order.get("lease"):
@@ -135,6 +146,8 @@ def prepare(order: dict) -> None:
         shift_clocks(order["clock"])
     if order.get("is_unguarded"):
         guardian.arm = lambda *_, **__: Armed(state=LinkState.FAILED, detail="no guard process today")
+    if order.get("is_disk_full"):
+        fill_disk()
     if order.get("trail"):
         life = Life(order)
         for owner, names in CALLS.items():

@@ -33,7 +33,8 @@ class Proxy:
 
     ``delay``: everything comes so many seconds late. ``hole``: nothing comes through, nobody is told; when it
     is over what was sent meanwhile arrives late. ``reset``: connections are reset, those that come, too.
-    ``cut``: after so many bytes more each way every connection is reset, once.
+    ``cut``: after so many bytes more each way every connection is reset, once. ``lost``: connections there are
+    hang for ever, as behind a router that forgot them; new ones work.
     """
 
     host = "127.0.0.1"
@@ -44,6 +45,7 @@ class Proxy:
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._ways: dict[socket.socket, _Way] = {}
+        self._lost: list[_Way] = []
         self._lock = threading.Lock()
         self._mode, self._amount = "pass", 0.0
         self._is_ending = threading.Event()
@@ -77,6 +79,8 @@ class Proxy:
                     self._go_on(selector)
             for way in list(self._ways.values()):
                 self._reset(selector, way)
+        for way in self._lost:
+            way.source.close()
 
     def _accept(self, selector: selectors.BaseSelector) -> None:
         try:
@@ -124,6 +128,11 @@ class Proxy:
         if self._mode == "reset":
             for way in list(self._ways.values()):
                 self._reset(selector, way)
+        if self._mode == "lost":
+            self._mode = "pass"
+            for source in list(self._ways):
+                selector.unregister(source)
+                self._lost.append(self._ways.pop(source))
         if self._mode == "hole":
             return
         here = time.monotonic()

@@ -98,9 +98,9 @@ def test_a_person_who_comes_right_before_the_statement_of_a_start_is_not_overwri
     come_before_the_statement(monkeypatch, lambda: site.set_by_hand(THEIRS))
     wish = Wish(settings={"sort_memory": OURS}, seconds=60, because="the queue is full")
     start(site.host(), ["shop"], wish)
-    (override,) = standing.overrides(site.host())
+    (override,) = overridden.overrides(site.host())
     if override.is_open:
-        ending.mark(site.host(), standing.find(site.host(), override.id), EndReason.BY_HAND, because="enough")
+        ending.mark(site.host(), overridden.find(site.host(), override.id), EndReason.BY_HAND, because="enough")
         ending.finish(site.host(), override.id)
     assert site.persisted() == THEIRS
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.chaos.nursery import Child, Nursery
+from tests.chaos.proxy import Proxy
 from tests.chaos.site import OURS, Site, await_that
 from tests.fix_postgresql import MAJORS
 
@@ -339,6 +340,42 @@ def whole_control_plane_dead_but_the_guard(stage: Stage) -> None:
     assert over.ended_by is LinkKind.GUARD_PROCESS
 
 
+def disk_full_with_a_worker(stage: Stage) -> None:
+    """No order can be kept: that is to be seen, and the reconciler, which needs none, ends it."""
+    stage.worker(is_disk_full=True)
+    id_ = stage.start(1.5, is_disk_full=True, is_unguarded=False)
+    states = {link.kind: link.state for link in stage.site.now(id_).links}
+    assert states[LinkKind.SPOOL] is LinkState.FAILED
+    assert states[LinkKind.GUARD_PROCESS] is LinkState.FAILED
+    over = stage.demand_law(id_)
+    assert over.ended_by is LinkKind.RECONCILER
+
+
+def disk_full_with_nobody(stage: Stage) -> None:
+    """No order can be kept and no worker is there: it is refused, and nothing was touched."""
+    settings = {"sort_memory": OURS}
+    order = stage.order(instance="shop", settings=settings, seconds=5.0, is_disk_full=True, is_unguarded=False)
+    child = stage.nursery.have("start", **order)
+    child.wait()
+    assert child.answer
+    assert child.answer["kind"] == "RefusedError"
+    assert stage.site.persisted() is None
+    assert not any(each.is_open for each in stage.site.setpoint.overrides.all())
+
+
+def store_whose_connections_hang(stage: Stage) -> None:
+    """What a router forgot hangs for ever, while new connections work: the store is told all the same."""
+    if stage.kind == "sqlite":
+        pytest.skip("a file has no network")
+    network = stage.stack.enter_context(Proxy(stage.server.port))
+    through = stage.site.store.replace(f":{stage.server.port}/", f":{network.port}/")
+    stage.worker(store=through)
+    id_ = stage.start(2.0)
+    network.be("lost")
+    await_that(lambda: stage.site.persisted() is None, "it is off")
+    await_that(lambda: not stage.site.now(id_).is_open, "the store was told", seconds=60)
+
+
 def extended_and_killed_between(stage: Stage) -> None:
     """Whoever extends dies once the later deadline is written: it ends at the later one."""
     stage.worker()
@@ -387,6 +424,9 @@ SCENARIOS = [
     clock_put_forward,
     clock_put_back,
     whole_control_plane_dead_but_the_guard,
+    disk_full_with_a_worker,
+    disk_full_with_nobody,
+    store_whose_connections_hang,
     extended_and_killed_between,
 ]
 OWN_SERVER = {store_away_across_the_deadline, store_away_for_long_and_back}

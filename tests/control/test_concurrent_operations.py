@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import pytest
@@ -19,6 +19,7 @@ from tests.control.town import ROLES, START, Town, found
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.control.clock import SteadyClock, boot_moment
+from setpoint.control.configure import commit, with_parts
 from setpoint.control.overrides import ending, extending, starting
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.reconciler import Reconciler
@@ -157,7 +158,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run)
         self.faults: list[BaseException] = []
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         self._beat()
         self._thread.start()
         return self
@@ -197,11 +198,7 @@ def crowd(where: str, instances: int) -> Iterator[Crowd]:
     with Setpoint.create(where, actor="founder", token="") as made:
         made.governance.put_policy("house", POLICY, reason="begins")
         context = made._context
-        configuration = context.head()[1]
-        from setpoint.control.configure import commit, with_parts
-
         parts = {f"instance:{name}": Instance(engine="simulated", target=address(name)) for name in names}
-        del configuration
         commit(context, lambda before: with_parts(before, parts), reason="registered")
         roles = {**ROLES, "olga": ROLES["lin"]}
         town = found(made, roles)
@@ -241,9 +238,7 @@ def check(people: Crowd) -> None:
     assert not people.unexpected, people.unexpected[:5]
     context = people.town.founder._context
     expected: dict[str, str] = {}
-    committed = [
-        row.detail["revision"] for row in context.store.audit.rows(action="configuration.commit")
-    ]
+    committed = [row.detail["revision"] for row in context.store.audit.rows(action="configuration.commit")]
     assert people.edits.keys() <= set(committed), "an edit was lost"
     for revision in committed:
         if revision in people.edits:

@@ -1,4 +1,4 @@
-"""What the machine's rules are made of: one deed through the product under a fate, and what is known of it."""
+"""What the machine's rules are made of: one deed through the product under a fate, and what is known then."""
 
 from __future__ import annotations
 
@@ -76,7 +76,6 @@ class Deeds(RuleBasedStateMachine):
 
     def tempt_fate(self, dice: Random, name: str, share: float = 0.4, longest: int = 60) -> None:
         """Have something happen at some later call to the store or to an instance, or nothing."""
-        self.fate.has_struck = False
         if dice.random() >= share:
             return
         strikes: Sequence[Callable[[], None]] = (
@@ -84,7 +83,7 @@ class Deeds(RuleBasedStateMachine):
             self.fate.kill,
             lambda: self.take_down(name),
             lambda: self.restart(name),
-            lambda: self.go_away(),
+            self.go_away,
             lambda: self.meddle(dice, name),
             lambda: self.be_stopped(dice),
         )
@@ -148,12 +147,10 @@ class Deeds(RuleBasedStateMachine):
         for name in names:
             if guards and self.stage.peek(name).metrics.get("lock.waiters", 0.0) < 50:
                 self.law.broken.discard(name)
-        self.law.touched = {}
+        self.law.touched, self.fate.has_struck = {}, False
         context, is_whole = self.stage.process(), dice.random() < 0.3
         self.tempt_fate(dice, dice.choice(names), longest=110)
-        done = self.attempt(
-            "start", lambda: starting.start(context, names, wish, is_all_or_none=is_whole)
-        )
+        done = self.attempt("start", lambda: starting.start(context, names, wish, is_all_or_none=is_whole))
         rows = {id_: kept.value for id_, kept in self.stage.store.overrides.all().items()}
         fresh = [row for id_, row in rows.items() if id_ not in self.known_ids]
         for row in fresh:
@@ -217,7 +214,7 @@ class Deeds(RuleBasedStateMachine):
 
     def extend(self, dice: Random, hold: Hold) -> None:
         seconds, context = dice.choice((5.0, 60.0, 1800.0)), self.stage.process()
-        at = self.clocks.seconds
+        at, self.fate.has_struck = self.clocks.seconds, False
         self.tempt_fate(dice, hold.instance)
         done = self.attempt(
             "extend", lambda: extending.extend(context, hold.id, seconds=seconds, because="longer")
@@ -233,7 +230,7 @@ class Deeds(RuleBasedStateMachine):
         hold.due = due
 
     def end(self, dice: Random, hold: Hold) -> None:
-        context = self.stage.process()
+        context, self.fate.has_struck = self.stage.process(), False
         self.tempt_fate(dice, hold.instance)
         self.attempt("end", lambda: ending.end(context, hold.id, because="it is over"))
         hold.is_ended_by_hand = True
@@ -313,6 +310,7 @@ class Deeds(RuleBasedStateMachine):
         """Let time pass with the workers at work, and check that nothing is overdue at any moment of it."""
         until = self.clocks.seconds + seconds
         while True:
+            self.fate.has_struck = False
             for worker in list(self.workers):
                 if is_fated and dice.random() < 0.3:
                     self.tempt_fate(dice, dice.choice(NAMES))
@@ -362,6 +360,8 @@ class Deeds(RuleBasedStateMachine):
             hold, row = self.law.holds[id_], rows[id_].value
             if row.state is OverrideState.STARTING:
                 hold.is_cut_short = True
+            if row.state is OverrideState.ENDING and self.fate.has_struck:
+                hold.is_fired = True
             if not row.is_open:
                 self.law.check_over(row, self.clocks.seconds)
                 if not is_starting:  # what is ours may be the new override's by then

@@ -68,7 +68,7 @@ class Hold:
     is_cut_short: bool = False
     is_ended_by_hand: bool = False
     is_fired: bool = False
-    """Whether something other than a worker with the store at hand put anything of it back."""
+    """Whether anything but one whole ending put it back: a switch, the spool, or one that was cut short."""
     wanted: dict[str, set[str]] = field(default_factory=dict)
     """What the layers asked for since it was started."""
 
@@ -126,16 +126,12 @@ class Law:
                 if not is_same(parameter, cell.text, ours):
                     self.fault("overwrote a person", f"{name} {parameter}: {cell.text!r} became {text!r}")
         self.serial += 1
-        self.cells[name, parameter] = replace(
-            cell, text=text, by="us", since=self.serial, seen_by=set()
-        )
+        self.cells[name, parameter] = replace(cell, text=text, by="us", since=self.serial, seen_by=set())
 
     def by_person(self, name: str, parameter: str, text: str | None) -> None:
         self.serial += 1
         cell = self.cells[name, parameter]
-        self.cells[name, parameter] = replace(
-            cell, text=text, by="person", since=self.serial, seen_by=set()
-        )
+        self.cells[name, parameter] = replace(cell, text=text, by="person", since=self.serial, seen_by=set())
 
     def seen(self, name: str) -> None:
         for parameter in CHOICES:

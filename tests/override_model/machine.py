@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
@@ -285,7 +286,7 @@ class Emergencies(Deeds):
         for id_ in self.stage.store.overrides.all():
             states = [kept.value.state for kept in self.stage.store.overrides.history(id_)]
             assert actions[id_] == len(states), f"{id_}: {actions[id_]} rows, {len(states)} versions"
-            for before, after in zip(states, states[1:], strict=False):
+            for before, after in pairwise(states):
                 assert before is after or after in PATHS[before], f"{id_}: {states}"
 
     def check_plans(self, dice: Random, name: str) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance
@@ -73,6 +73,9 @@ class Clocks:
     def moment(self) -> Moment:
         return Moment(boot="this boot", seconds=self.seconds)
 
+    def moment_seconds(self) -> float:
+        return self.seconds
+
     def wait(self, seconds: float) -> None:
         self.seconds += seconds
 
@@ -109,7 +112,7 @@ class Inline:
     def __init__(self, *_: object) -> None:
         """Take what a pool is made with."""
 
-    def __enter__(self) -> Inline:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -262,8 +265,22 @@ class Stage:
 
     def _stand(self) -> None:
         """Put ourselves between the product and everything outside it, and in the place of its clocks."""
-        run, lock, write, read = SimulatedDriver.run, SimulatedDriver.lock, Database.write, Database.read
-        put_back, fate = simulated._put_back, self.fate
+        elapsed = self.clocks.moment_seconds
+        self._stand_at_the_servers()
+        self._stand_at_the_store()
+        self._patch(starting, "ThreadPoolExecutor", Inline)
+        self._patch(reconciler, "time", SimpleNamespace(monotonic=elapsed))
+        self._patch(reverting, "elapsed_seconds", elapsed)
+        self._patch(reverting, "utc_now", self.clocks.host)
+        self._patch(holding, "START_PATIENCE_SECONDS", -1.0)
+        self._patch(holding, "END_PATIENCE_SECONDS", -1.0)
+        self._patch(session, "_SETTLE_SECONDS", -1.0)
+        self._patch(engine_ending, "_SETTLE_SECONDS", -1.0)
+        self._patch(chain, "guardian", self.guardians)
+
+    def _stand_at_the_servers(self) -> None:
+        run, lock, put_back = SimulatedDriver.run, SimulatedDriver.lock, simulated._put_back
+        fate = self.fate
 
         def running(driver: SimulatedDriver, request: Any) -> Any:
             fate.pass_point()
@@ -280,6 +297,21 @@ class Stage:
         def locking(driver: SimulatedDriver, holder: str, *, is_preempting: bool = False) -> None:
             fate.pass_point()
             lock(driver, holder, is_preempting=is_preempting)
+
+        def putting_back(server: simulated.Server, back: Any, catalog: Any) -> None:
+            before = server.persisted.get(back.parameter)
+            put_back(server, back, catalog)
+            after = server.persisted.get(back.parameter)
+            name = next(name for name in NAMES if self.peek(name) is server)
+            if before != after:
+                self.told(name, back.parameter, after, True)
+
+        self._patch(SimulatedDriver, "run", running)
+        self._patch(SimulatedDriver, "lock", locking)
+        self._patch(simulated, "_put_back", putting_back)
+
+    def _stand_at_the_store(self) -> None:
+        write, read, fate = Database.write, Database.read, self.fate
 
         @contextmanager
         def writing(database: Database) -> Generator[Any]:
@@ -301,30 +333,8 @@ class Stage:
             with read(database) as connection:
                 yield connection
 
-        def putting_back(server: simulated.Server, back: Any, catalog: Any) -> None:
-            before = server.persisted.get(back.parameter)
-            put_back(server, back, catalog)
-            after = server.persisted.get(back.parameter)
-            name = next(name for name in NAMES if self.peek(name) is server)
-            if before != after:
-                self.seen(name)
-                self.told(name, back.parameter, after, True)
-
-        elapsed = lambda: self.clocks.seconds  # noqa: E731
-        self._patch(SimulatedDriver, "run", running)
-        self._patch(SimulatedDriver, "lock", locking)
         self._patch(Database, "write", writing)
         self._patch(Database, "read", reading)
-        self._patch(simulated, "_put_back", putting_back)
-        self._patch(starting, "ThreadPoolExecutor", Inline)
-        self._patch(reconciler, "time", SimpleNamespace(monotonic=elapsed))
-        self._patch(reverting, "elapsed_seconds", elapsed)
-        self._patch(reverting, "utc_now", self.clocks.host)
-        self._patch(holding, "START_PATIENCE_SECONDS", -1.0)
-        self._patch(holding, "END_PATIENCE_SECONDS", -1.0)
-        self._patch(session, "_SETTLE_SECONDS", -1.0)
-        self._patch(engine_ending, "_SETTLE_SECONDS", -1.0)
-        self._patch(chain, "guardian", self.guardians)
 
 
 def address(name: str) -> str:

@@ -159,6 +159,11 @@ def is_start(apply_id: str) -> bool:
     return apply_id.startswith(_MARKS["override"])
 
 
+def is_end(apply_id: str) -> bool:
+    """Tell whether a record's id is that of the end of an override."""
+    return apply_id.startswith(_MARKS["ending"])
+
+
 def is_of_override(record: Apply) -> bool:
     """Tell whether a record is of the start or the end of an override."""
     return record.id.startswith((_MARKS["override"], _MARKS["ending"]))

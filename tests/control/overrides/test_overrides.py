@@ -451,3 +451,36 @@ def test_what_another_link_put_back_is_no_conflict_although_the_layers_moved_on(
     assert emergency.now(override.id).state is OverrideState.ENDED
     assert server.persisted["sort_memory"] == "8192"
     assert [step.text for step in emergency.setpoint.plan(NAME).plan.steps if step.parameter] == ["16384"]
+
+
+def test_what_the_layers_began_to_ask_for_and_the_target_put_in_is_ours(emergency, server):
+    override = emergency.start()
+    emergency.setpoint.change_settings(PART, {"sort_memory": "16384"}, reason="from now on")
+    emergency.clock.pass_by(seconds=30)
+    watching.watch(emergency.context, override.id)  # arms the switch anew, with the layers' text
+    set_clock(server.address, emergency.clock)
+    emergency.reconcile(seconds=HALF_HOUR)
+    assert server.persisted["sort_memory"] == "16384"
+    (owned,) = emergency.context.store.journal.owned(NAME)
+    assert (owned.ours, owned.restore) == ("16384", None)
+
+
+def test_an_ending_that_was_cut_short_is_no_persons_change(emergency, server, monkeypatch):
+    override = emergency.start()
+    emergency.setpoint.change_settings(PART, {"sort_memory": "16384"}, reason="from now on")
+    run = SimulatedDriver.run
+
+    def fall_silent(driver, request):
+        if request.text.startswith("reload"):
+            raise UnreachableError("gone", where=NAME)
+        return run(driver, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SimulatedDriver, "run", fall_silent)
+        emergency.reconcile(seconds=HALF_HOUR)
+    assert server.persisted["sort_memory"] == "16384"
+    emergency.setpoint.change_settings(PART, {"sort_memory": "8192"}, reason="again")
+    emergency.reconciler._tries.clear()
+    emergency.reconcile(seconds=30)
+    assert emergency.now(override.id).state is OverrideState.ENDED
+    assert server.running["sort_memory"] == "8192"

@@ -13,10 +13,15 @@ from tests.control.worker.site import START
 from setpoint.config.fleet_document import read_fleet
 from setpoint.config.override import Held, Override, OverrideState
 from setpoint.control import change, configure, execution, past
+from setpoint.control.rollouts.controller import RolloutController
+from setpoint.control.rollouts.drafting import RolloutWish
+from setpoint.control.rollouts.rows import read_rows
+from setpoint.control.rollouts.starting import start
 from setpoint.engines.simulated.driver import restart
 from setpoint.errors import InputErrors, UnreachableError
 from setpoint.policy.person import Role
-from setpoint.policy.selector import parse_selector
+from setpoint.policy.rollout import Amount, RolloutRules, TargetState
+from setpoint.policy.selector import ALL, parse_selector
 
 OWN = {"sort_memory": "8MB"}
 WINDOW = """
@@ -282,3 +287,44 @@ def test_an_apply_that_fails_is_not_tried_in_a_hot_loop(site, monkeypatch):
     site.wait(601)
     site.look("shop")
     assert server.running["sort_memory"] == "8192"
+
+
+def rolled_out(site, **rules):
+    """Start a rollout over everything, whose second wave waits for the first to have soaked."""
+    fields = {"baseline_seconds": 0, "soak_seconds": 600, "waves": (Amount(share=1.0),), **rules}
+    wish = RolloutWish(ALL, "slower checkpoints", {"checkpoint_interval": "600"}, RolloutRules(**fields))
+    made = start(site.context, wish)
+    controller = RolloutController("worker-1")
+
+    def poll(seconds: float) -> dict[str, TargetState]:
+        for _ in range(int(seconds // 20)):
+            site.wait(20)
+            controller.poll(site.context)
+        return {name: each.state for name, each in read_rows(site.context, made.id).targets.items()}
+
+    return poll
+
+
+def test_what_drifts_while_it_waits_for_its_wave_is_put_right_and_reached(site):
+    for name in ("shop", "store"):
+        site.add(name, mode="enforce", settings=OWN)
+        site.look(name)
+    poll = rolled_out(site)
+    (waits,) = (name for name, state in poll(60).items() if state is TargetState.WAITING)
+    site.set_by_hand(waits, sort_memory="1MB")
+    site.look(waits)
+    assert site.server(waits).running == {**site.server(waits).running, "sort_memory": "8192"}
+    assert site.server(waits).running["checkpoint_interval"] == "300"
+    poll(600)
+    # It is open to its wave by now, and is not left waiting for a hand that waits for the rollout.
+    site.set_by_hand(waits, sort_memory="1MB")
+    assert set(poll(1800).values()) == {TargetState.KEPT}
+
+
+def test_what_drifts_right_before_its_turn_holds_no_rollout_up(site):
+    site.add("shop", mode="enforce", settings=OWN)
+    site.look("shop")
+    poll = rolled_out(site, baseline_seconds=60)
+    site.set_by_hand("shop", sort_memory="1MB")
+    assert set(poll(1800).values()) == {TargetState.KEPT}
+    assert site.server("shop").running["sort_memory"] == "8192"

@@ -22,9 +22,9 @@ from setpoint.control.logbook import Logbook, is_of_override, is_start
 from setpoint.control.overrides import chain
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import order_now
-from setpoint.control.past import find_plan, keep_plan
+from setpoint.control.past import keep_plan
 from setpoint.engines.ending import make_ending, settle
-from setpoint.engines.plan import Prior, StepKind
+from setpoint.engines.plan import Prior, Step, StepKind
 from setpoint.engines.session import observe as look
 from setpoint.errors import HeldError, RefusedError, SetpointError
 from setpoint.policy.person import Right
@@ -153,7 +153,7 @@ class _End:
         )
         left = ending
         if not ending.plan.is_empty or self._owned() or self._is_left_open:
-            observation, catalog = self._apply(self._settling(ending, order), released)
+            observation, catalog = self._apply(self._settling(ending, order, released), released)
             left, observation, catalog = settle(
                 engine, self.driver, order, observation, catalog, now=context.now
             )
@@ -175,30 +175,25 @@ class _End:
         names = {held.parameter for held in self.kept.value.held}
         return {each.parameter: each for each in owned if each.parameter in names and is_start(each.apply_id)}
 
-    def _settling(self, ending: Ending, order: Order) -> Ending:
-        """Write anew what somebody else put back of managed parameters, so that it is known to be ours again.
+    def _settling(self, ending: Ending, order: Order, released: Sequence[str]) -> Ending:
+        """Note as ours what somebody else put back of parameters that stay managed; nothing is written there.
 
         Else the journal would go on saying that the override's text is what we wrote.
         """
         owned = self._owned()
-        backs = {back.parameter: back.back for back in order.backs}
-        made = find_plan(self.context, self.kept.value.plan)
         steps = [
-            msgspec.structs.replace(
-                step,
-                kind=StepKind.RESET if held.before is None else StepKind.SET,
-                text=held.before,
-                prior=Prior(running=held.running_before, persisted=held.before),
-                do=step.undo,
-                reason="as it was before",
+            Step(
+                kind=StepKind.SET,
+                parameter=each.parameter,
+                text=each.back,
+                prior=Prior(running=None, persisted=each.back),
+                reason="put back by another link",
             )
-            for step in made.steps
-            for held in self.kept.value.held
-            if held.parameter == step.parameter
-            and held.is_managed
-            and held.parameter in owned
-            and held.parameter in ending.done
-            and backs[held.parameter] == held.before
+            for each in order.backs
+            if each.back is not None
+            and each.parameter in owned
+            and each.parameter in ending.done
+            and each.parameter not in released
         ]
         plan = msgspec.structs.replace(ending.plan, steps=(*steps, *ending.plan.steps))
         return dataclass_replace(ending, plan=plan)

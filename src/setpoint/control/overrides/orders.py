@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.control.desired import desired_of
+from setpoint.control.logbook import is_end
 from setpoint.control.urgency import is_free
 from setpoint.engines.order import Back, Order
 from setpoint.engines.planner import is_persisted
@@ -38,7 +39,8 @@ def order_now(
         back, is_ours = _back(
             context, override, held, wanted.get(held.parameter.lower()), observation, catalog
         )
-        backs.append(Back(parameter=held.parameter, ours=held.ours, back=back))
+        ours = _standing(context, override.instance, held, observation, catalog)
+        backs.append(Back(parameter=held.parameter, ours=ours, back=back))
         if not is_ours:
             released.append(held.parameter)
     return _order(override, instance, backs, at=context.now()), tuple(released)
@@ -87,6 +89,17 @@ def _back(
     if is_free(context, override.by, move, observation, catalog):
         return wanted, True
     return held.before, held.is_managed
+
+
+def _standing(
+    context: Context, instance: str, held: Held, observation: Observation, catalog: Catalog
+) -> SettingText:
+    """Answer the text of ours that may stand: the override's, or that of an ending which was cut short."""
+    observed = observation.setting(held.parameter)
+    for owned in context.store.journal.owned(instance):
+        if owned.parameter == held.parameter and is_end(owned.apply_id):
+            return owned.ours if is_persisted(held.parameter, owned.ours, observed, catalog) else held.ours
+    return held.ours
 
 
 def _restore(context: Context, instance: str, held: Held) -> SettingText:
