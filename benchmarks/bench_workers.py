@@ -186,7 +186,9 @@ def start_rollouts(setpoint: Setpoint, seconds: float, *, is_with_servers: bool)
     )
     engines = ("simulated", "postgresql") if is_with_servers else ("simulated",)
     wishes = [
-        RolloutWish(parse_selector(f"engine={each}"), "the benchmark", _ROLLED_OUT[each], rules)
+        RolloutWish(
+            selector=parse_selector(f"engine={each}"), because="so", settings=_ROLLED_OUT[each], rules=rules
+        )
         for each in engines
     ]
     return [setpoint.rollouts.start(wish).id for wish in wishes]

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -35,6 +35,56 @@ LAWS = {
     "changes of people overwritten, or settings left behind": "a person's was",
 }
 _SHARES = (0.5, 0.9, 0.99, 1.0)
+_TEXT = """# Chaos: overrides under random faults
+
+Written by `python benchmarks/chaos_overrides.py --report docs/explanation/chaos-report.md`; do not edit.
+
+{sequences} sequences (seeds {first} to {last}) were played in {minutes:.1f} minutes, {slots} side by side
+({host}), on PostgreSQL {majors}. Stores: {stores}.
+
+Each sequence starts one to three overrides of 1 to 4 seconds on a server of its own, while one or two
+workers, whoever starts, extends or ends, the store, the server, the networks between them, the clocks and
+the guard process fail at random moments, and people change the same parameters by hand; then all is repaired
+and waited for. What the overrides do is measured on the server itself, past the network, ten times a second:
+what is persisted, and what runs.
+
+## The laws
+
+An override may stand for {law:g} s (a lease of 10 s and a poll of 0.25 s) after its deadline, told from when
+a worker, the server and the network between them are there. The lease of a start is shortened to 5 s, so
+that what died while starting is over within a sequence.
+
+| law | broken |
+|---|---|
+{laws}
+
+{overrides} overrides were written down, {reached} of them reached their server (the others were refused, or
+cut short before); people changed a parameter {people} times; {rows} audit rows were verified.
+
+## How late they ended
+
+As seen on the server, to the tenth of a second after; below zero: before the deadline, or before all were
+there.
+
+| share of overrides | after the deadline, s | told from when all were there, s |
+|---|---|---|
+{spread}
+
+## Which link ended them
+
+`ended` without a link: it had not reached the server, or somebody else had put it back; `conflict`: a
+person's later change stands.
+
+| link | overrides |
+|---|---|
+{ends}
+
+## Faults
+
+| fault | times |
+|---|---|
+{faults}
+{violations}"""
 
 
 def main() -> None:
@@ -73,7 +123,12 @@ def _play(seeds: list[int], majors: list[int], count: int) -> list[Result]:
         def tell(result: Result) -> None:
             results.append(result)
             if result.violations:
-                print(f"seed {result.seed}: {'; '.join(result.violations)}", *result.story, sep="\n  ", flush=True)
+                print(
+                    f"seed {result.seed}: {'; '.join(result.violations)}",
+                    *result.story,
+                    sep="\n  ",
+                    flush=True,
+                )
             elif len(results) % 50 == 0:
                 print(f"{len(results)} of {len(seeds)}", file=sys.stderr, flush=True)
 
@@ -88,7 +143,9 @@ def _tell(results: list[Result], seconds: float) -> None:
     figures.add("overrides that reached their instance", sum(each.reached for each in results), "")
     for law, sign in LAWS.items():
         figures.add(law, _broken(results, sign), "", target=0)
-    figures.add("sequences with a violation of any kind", sum(bool(e.violations) for e in results), "", target=0)
+    figures.add(
+        "sequences with a violation of any kind", sum(bool(e.violations) for e in results), "", target=0
+    )
     quiet = [late for each in results for late in each.quiet_seconds]
     if quiet:
         figures.add("latest end, told from when all were there", max(quiet), "s", target=LAW_SECONDS)
@@ -107,80 +164,51 @@ def _report(results: list[Result], seconds: float, slots_count: int, majors: lis
     faults: Counter[str] = sum((result.faults for result in results), Counter())
     ends: Counter[str] = sum((result.ends for result in results), Counter())
     by_store = Counter(result.kind for result in results)
-    lines = [
-        "# Chaos: overrides under random faults",
-        "",
-        "Written by `python benchmarks/chaos_overrides.py --report docs/explanation/chaos-report.md`; do not edit.",
-        "",
-        f"{len(results)} sequences (seeds {results[0].seed} to {results[-1].seed}) were played in"
-        f" {seconds / 60:.1f} minutes, {slots_count} side by side on {os.cpu_count()} cores"
-        f" ({platform.system()} {platform.machine()}, Python {platform.python_version()}),"
-        f" on PostgreSQL {' and '.join(map(str, majors))}. Stores: "
-        + ", ".join(f"{name} {count}" for name, count in sorted(by_store.items()))
-        + ".",
-        "",
-        "Each sequence starts one to three overrides of 1 to 4 seconds on a server of its own, while one or"
-        " two workers, the store, the server, the networks between them, the clocks and the guard process"
-        " fail at random moments and people change the same parameters by hand; then all is repaired and"
-        " waited for. What the overrides do is measured on the server itself, past the network, ten times a"
-        " second: what is persisted, and what runs.",
-        "",
-        "## The laws",
-        "",
-        f"An override may stand for {LAW_SECONDS:g} s (a lease of 10 s and a poll of 0.25 s) after its"
-        " deadline, told from when a worker, the server and the network between them are there. The lease of"
-        " a start is shortened to 5 s, so that what died while starting is over within a sequence.",
-        "",
-        "| law | broken |",
-        "|---|---|",
-        *(f"| {law} | {_broken(results, sign)} |" for law, sign in LAWS.items()),
-        f"| sequences with a violation of any kind | {sum(bool(each.violations) for each in results)} |",
-        "",
-        f"{sum(result.overrides for result in results)} overrides were written down,"
-        f" {sum(result.reached for result in results)} of them reached their server (the others were refused"
-        f" or cut short before); people changed a parameter {sum(result.people for result in results)} times;"
-        f" {sum(result.rows for result in results)} audit rows were verified.",
-        "",
-        "## How late they ended",
-        "",
-        "As seen on the server, to the tenth of a second after; below zero: ended before the deadline.",
-        "",
-        "| share of overrides | after the deadline, s | told from when all were there, s |",
-        "|---|---|---|",
-        *(
-            f"| {share:.0%} | {percentile(late, share):.2f} | {percentile(quiet, share):.2f} |"
-            for share in _SHARES
-            if late
-        ),
-        "",
-        "## Which link ended them",
-        "",
-        "`ended` without a link: it had not reached the server, or somebody else had put it back; `conflict`: a"
-        " person's later change stands.",
-        "",
-        "| link | overrides |",
-        "|---|---|",
-        *(f"| {name} | {count} |" for name, count in ends.most_common()),
-        "",
-        "## Faults",
-        "",
-        "| fault | times |",
-        "|---|---|",
-        *(f"| {name} | {count} |" for name, count in faults.most_common()),
-        "",
-        *_violations(results),
-    ]
-    return "\n".join(lines)
+    stores = ", ".join(f"{name} {count}" for name, count in sorted(by_store.items()))
+    where = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    host = f"{os.cpu_count()} cores, {where}"
+    laws = {law: _broken(results, sign) for law, sign in LAWS.items()}
+    laws["sequences with a violation of any kind"] = sum(bool(each.violations) for each in results)
+    spread = {
+        f"{share:.0%}": f"{percentile(late, share):.2f} | {percentile(quiet, share):.2f}"
+        for share in _SHARES
+        if late
+    }
+    return _TEXT.format(
+        sequences=len(results),
+        first=results[0].seed,
+        last=results[-1].seed,
+        minutes=seconds / 60,
+        slots=slots_count,
+        host=host,
+        majors=" and ".join(map(str, majors)),
+        stores=stores,
+        law=LAW_SECONDS,
+        laws=_table(laws),
+        overrides=sum(each.overrides for each in results),
+        reached=sum(each.reached for each in results),
+        people=sum(each.people for each in results),
+        rows=sum(each.rows for each in results),
+        spread=_table(spread),
+        ends=_table(dict(ends.most_common())),
+        faults=_table(dict(faults.most_common())),
+        violations=_violations(results),
+    )
 
 
-def _violations(results: Iterable[Result]) -> list[str]:
+def _table(rows: dict[str, Any]) -> str:
+    return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+
+
+def _violations(results: Iterable[Result]) -> str:
     broken = [result for result in results if result.violations]
     if not broken:
-        return []
-    lines = ["## Violations", ""]
-    for result in broken:
-        lines += [f"- seed {result.seed} ({result.kind}, PostgreSQL {result.major}): {'; '.join(result.violations)}"]
-    return [*lines, ""]
+        return ""
+    lines = [
+        f"- seed {each.seed} ({each.kind}, PostgreSQL {each.major}): {'; '.join(each.violations)}"
+        for each in broken
+    ]
+    return "\n".join(["", "## Violations", "", *lines, ""])
 
 
 if __name__ == "__main__":

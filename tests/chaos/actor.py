@@ -8,6 +8,7 @@ passed is written to a file first, which is how a test knows what happened witho
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import faulthandler
 import json
@@ -23,7 +24,7 @@ from pathlib import Path
 from setpoint import Setpoint
 from setpoint.config.override import LinkState
 from setpoint.control import clock
-from setpoint.control.overrides import chain, ending, guardian, starting
+from setpoint.control.overrides import chain, ending, guardian, spool, starting
 from setpoint.control.overrides.spool import Spool
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.health import Health, Heartbeat
@@ -50,6 +51,7 @@ CALLS = {
     Spool: ("put", "remove", "note"),
     guardian: ("arm", "disarm"),
 }
+PR_SET_PDEATHSIG = 1
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -117,7 +119,7 @@ class Shifted(datetime):
 def shift_clocks(file: str) -> None:
     """Have the host's and the store's clocks go by what a file says; what counts a boot stays."""
     Shifted.file = Path(file)
-    clock.datetime = Shifted
+    setattr(clock, "datetime", Shifted)  # noqa: B010 - what every reader of the host's clock goes through
     inner = database.Database.clock
 
     def shifted(self, connection):
@@ -169,7 +171,7 @@ def be_worker(order: dict) -> None:
     health = Health(context.now())
     beat = Heartbeat(health, dispatch, lambda _: 0.0)
     beat.poll(context)
-    spooling = Spooler(chain.spool_folder(context), context.read_secret)
+    spooling = Spooler(chain.spool_folder(context) or Path(), context.read_secret)
     worker = Worker(context, (Reconciler(), spooling, beat), dispatch, health)
     worker.start()
     tell(order, {"is_up": True})
@@ -214,6 +216,11 @@ def live(order: dict) -> int:
     return 0
 
 
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the nursery is gone, however that died."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main_loop() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     sys.stdout.write("ready\n")
@@ -223,6 +230,7 @@ def main_loop() -> None:
         child = os.fork()
         if not child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            die_with_parent()
             os.setsid()
             number = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             null = os.open(os.devnull, os.O_RDONLY)
@@ -232,7 +240,7 @@ def main_loop() -> None:
             status = 70
             try:
                 status = live(order)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - whatever it is, it must be shown
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()

@@ -14,6 +14,7 @@ from typing import Self
 
 _MOST_BYTES = 65_536
 _TICK_SECONDS = 0.02
+_IDLE_SECONDS = 1.0
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -33,8 +34,8 @@ class Proxy:
 
     ``delay``: everything comes so many seconds late. ``hole``: nothing comes through, nobody is told; when it
     is over what was sent meanwhile arrives late. ``reset``: connections are reset, those that come, too.
-    ``cut``: after so many bytes more each way every connection is reset, once. ``lost``: connections there are
-    hang for ever, as behind a router that forgot them; new ones work.
+    ``cut``: after so many bytes more each way every connection is reset, once. ``lost``: connections that are
+    there hang for ever, as behind a router that forgot them; new ones work.
     """
 
     host = "127.0.0.1"
@@ -48,6 +49,7 @@ class Proxy:
         self._lost: list[_Way] = []
         self._lock = threading.Lock()
         self._mode, self._amount = "pass", 0.0
+        self._waker, self._woken = socket.socketpair()
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -57,24 +59,31 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._is_ending.set()
+        self._waker.send(b".")
         self._thread.join()
-        self._listener.close()
+        for each in (self._listener, self._waker, self._woken):
+            each.close()
 
     def be(self, mode: str, amount: float = 0.0) -> None:
         """Be so from now on."""
         with self._lock:
             self._mode, self._amount = mode, amount
+        self._waker.send(b".")
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
             while not self._is_ending.is_set():
-                events = selector.select(_TICK_SECONDS)
+                is_busy = any(way.waiting for way in self._ways.values())
+                events = selector.select(_TICK_SECONDS if is_busy else _IDLE_SECONDS)
                 with self._lock:
                     for key, _ in events:
-                        if key.fileobj is self._listener:
+                        if key.fileobj is self._woken:
+                            self._woken.recv(_MOST_BYTES)
+                        elif key.fileobj is self._listener:
                             self._accept(selector)
-                        elif key.fileobj in self._ways:
+                        elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._ways:
                             self._read(selector, self._ways[key.fileobj])
                     self._go_on(selector)
             for way in list(self._ways.values()):

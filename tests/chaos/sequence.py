@@ -202,7 +202,7 @@ class Sequence:
 
     def __init__(self, slot: Slot, seed: int) -> None:
         self.slot = slot
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - no secret is made of it
         self.result = Result(seed, slot.kind, slot.major)
         self.store, self.store_within, self.folder = slot.new_store()
         self.is_unguarded = self.random.random() < 0.5
@@ -215,6 +215,7 @@ class Sequence:
         self._away: list[tuple[float, float]] = []
         self._heads: dict[int, str] = {}
         self._next = 0
+        self._idle_since: float | None = None
         self._heals: list[tuple[float, Callable[[], None]]] = []
 
     def play(self) -> Result:
@@ -242,7 +243,11 @@ class Sequence:
         self.result.story.append(f"{elapsed_seconds() - self._began:6.2f} {what}")
 
     def _order(self, **more: object) -> dict:
-        common = {"store": self.store, "state": str(self.folder / "host"), "clock": str(self.folder / "offset")}
+        common = {
+            "store": self.store,
+            "state": str(self.folder / "host"),
+            "clock": str(self.folder / "offset"),
+        }
         return {**common, "is_unguarded": self.is_unguarded, "start_lease": START_LEASE_SECONDS, **more}
 
     def _work(self, count: int, *, is_waited_for: bool = True, **more: object) -> None:
@@ -250,18 +255,19 @@ class Sequence:
             self._workers.append(self.slot.nursery.have("work", **self._order(**more)))
         if is_waited_for:
             until = time.monotonic() + 20
-            while time.monotonic() < until and not all(each.answer for each in self._workers if each.is_alive):
+            while time.monotonic() < until and not all(
+                each.answer for each in self._workers if each.is_alive
+            ):
                 time.sleep(0.02)
 
-    # ------------------------------------------------------------------------------------------- what happens
+    # ---------------------------------------------------------------------- what happens
 
     def _act(self) -> None:
         """Start overrides, and have faults come between."""
+        choose = self.random
         moments: list[tuple[float, Callable[[], None]]] = []
-        for _ in range(self.random.randint(1, 3)):
-            moments.append((self.random.uniform(0.0, 1.0), self._start))
-        for _ in range(self.random.randint(1, 3)):
-            moments.append((self.random.uniform(0.0, 4.0), self._fault))
+        moments += [(choose.uniform(0.0, 1.0), self._start) for _ in range(choose.randint(1, 3))]
+        moments += [(choose.uniform(0.0, 4.0), self._fault) for _ in range(choose.randint(1, 3))]
         if self.random.random() < 0.5:
             moments.append((self.random.uniform(0.3, 4.5), self._person))
         if self.random.random() < 0.3:
@@ -285,6 +291,7 @@ class Sequence:
                 self._heal_due()
             else:
                 todo.pop(0)[1]()
+            self._look_at_workers()
             self._look_at_head()
 
     def _heal_due(self) -> None:
@@ -305,7 +312,9 @@ class Sequence:
         if not is_hale and self.random.random() < 0.4:
             how = self.random.choice(["kill", "kill", "stop"])
             more = {"death": self.random.randint(1, 45), "how": how}
-            self.result.faults[f"starter {how}ed somewhere" if how == "kill" else "starter stopped somewhere"] += 1
+            self.result.faults[
+                f"starter {how}ed somewhere" if how == "kill" else "starter stopped somewhere"
+            ] += 1
         order = self._order(
             instance="shop", settings={name: value}, seconds=self.random.uniform(1.0, 4.0), **more
         )
@@ -339,16 +348,17 @@ class Sequence:
     def _edit(self, name: str) -> None:
         self._next += 1
         text = str(500 + self._next)
-        with suppress(psycopg.Error), psycopg.connect(
-            self.slot.server.dsn, autocommit=True, connect_timeout=2
-        ) as connection:
+        with (
+            suppress(psycopg.Error),
+            psycopg.connect(self.slot.server.dsn, autocommit=True, connect_timeout=2) as connection,
+        ):
             connection.execute(f"ALTER SYSTEM SET {name} = {text}".encode())
             self._people[name] = text
             self.result.people += 1
             self._note(f"a person sets {name}={text}")
             connection.execute("SELECT pg_reload_conf()")
 
-    # ------------------------------------------------------------------------------------------- faults
+    # ---------------------------------------------------------------------- faults
 
     def _fault(self) -> None:
         faults = [
@@ -371,12 +381,19 @@ class Sequence:
         self.result.faults[name] += 1
         fault()
 
+    def _look_at_workers(self) -> None:
+        """Keep from when to when no worker was up."""
+        here = elapsed_seconds()
+        is_worked = any(each.answer and not each.is_stopped for each in self._running)
+        if not is_worked and self._idle_since is None:
+            self._idle_since = here
+        elif is_worked and self._idle_since is not None:
+            self._away.append((self._idle_since, here))
+            self._idle_since = None
+
     @property
     def _running(self) -> list[Child]:
         return [each for each in self._workers if each.is_alive and each not in self._stopped]
-
-    def _is_worked(self) -> bool:
-        return bool(self._running)
 
     def _kill_worker(self) -> None:
         if self._running:
@@ -401,6 +418,7 @@ class Sequence:
             def go_on() -> None:
                 worker.go_on()
                 self._stopped.remove(worker)
+                self._look_at_workers()
 
             self._later(self.random.uniform(0.5, 6.0), go_on)
 
@@ -408,6 +426,7 @@ class Sequence:
         """A worker that was at work may have had a lease; from here on another one has to wait for it."""
         here = elapsed_seconds()
         self._away.append((here, here))
+        self._look_at_workers()
 
     def _bad(self, network: Proxy, mode: str, amount: float, seconds: float, *, is_target: bool) -> None:
         network.be(mode, amount)
@@ -469,7 +488,9 @@ class Sequence:
             how = self.random.choice(["locked", "moved"])
             if how == "locked":
                 with suppress(sqlite3.Error):
-                    file = sqlite3.connect(self.store, isolation_level=None, check_same_thread=False, timeout=1)
+                    file = sqlite3.connect(
+                        self.store, isolation_level=None, check_same_thread=False, timeout=1
+                    )
                     file.execute("BEGIN IMMEDIATE")
                     self._later(seconds, file.close)
             else:
@@ -480,13 +501,14 @@ class Sequence:
     def _moved_away(self) -> Callable[[], None]:
         place, away = Path(self.store), self.folder / "away"
         away.mkdir(exist_ok=True)
-        names = [path.name for path in self.folder.glob("store.db*")]
-        for name in names:
-            (self.folder / name).rename(away / name)
+        if not (away / place.name).exists():
+            for path in self.folder.glob(f"{place.name}*"):
+                path.rename(away / path.name)
 
         def back() -> None:
-            for path in self.folder.glob(f"{place.name}*"):
-                path.unlink()
+            if (away / place.name).exists():
+                for path in self.folder.glob(f"{place.name}*"):
+                    path.unlink()
             for path in away.glob(f"{place.name}*"):
                 path.rename(self.folder / path.name)
 
@@ -503,16 +525,16 @@ class Sequence:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    # ------------------------------------------------------------------------------------------- the quiet end
+    # ---------------------------------------------------------------------- its quiet end
 
     def _calm(self) -> None:
         """End every fault; from here on a worker, the instance, the store and the network are there."""
         for child in (*self._workers, *self._others):
             child.go_on()
         if not self._running:
-            here = elapsed_seconds()
+            self._look_at_workers()
             self._work(1)
-            self._away.append((here - 3600, elapsed_seconds()))
+        self._look_at_workers()
         self._note("calm")
 
     def _settle(self) -> None:
@@ -524,6 +546,7 @@ class Sequence:
             if not self._running:
                 self._absent()
                 self._work(1)
+            self._look_at_workers()
             if any(child.is_alive for child in self._others):
                 time.sleep(0.1)
                 continue
@@ -556,7 +579,7 @@ class Sequence:
                 found = connection.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchall()
                 self._heads.update(dict(found))
 
-    # ------------------------------------------------------------------------------------------- the laws
+    # ---------------------------------------------------------------------- the laws
 
     def _judge(self, monitor: Monitor) -> None:
         with Setpoint.open(self.store_within, actor="ada") as setpoint:

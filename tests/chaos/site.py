@@ -1,4 +1,4 @@
-"""A site: a store, instances of the simulated engine in files, and hosts that each keep a state of their own."""
+"""A site: a store, simulated instances in files, and hosts that each keep a state of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
@@ -29,7 +30,9 @@ def await_that(is_so: Callable[[], object], what: str, *, seconds: float = PATIE
 class Site:
     """`scheduler` says whether the instances carry a switch of their own: ``on`` or ``none``."""
 
-    def __init__(self, folder: Path, *names: str, store: str = "", scheduler: str = "none") -> None:
+    def __init__(
+        self, folder: Path, *names: str, store: str = "", scheduler: Literal["on", "none"] = "none"
+    ) -> None:
         self.folder = folder
         self.store = store or str(folder / "store.db")
         self.setpoint = Setpoint.create(self.store, actor="ada")
@@ -47,7 +50,9 @@ class Site:
         """Answer a context of a host, whose spool and guard process are its own."""
         return replace(self.setpoint._context, state=self.folder / f"state-{name}", **changes)
 
-    def start(self, context: Context, name: str = "shop", *, seconds: float = 60.0, **settings: str) -> Override:
+    def start(
+        self, context: Context, name: str = "shop", *, seconds: float = 60.0, **settings: str
+    ) -> Override:
         wish = Wish(settings=settings or {PARAMETER: OURS}, seconds=seconds, because="the queue is full")
         (started,) = start(context, [name], wish)
         if started.fault is not None:

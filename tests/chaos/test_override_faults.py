@@ -36,7 +36,7 @@ def site(tmp_path):
 
 
 def lose_connection(monkeypatch, verb: str, meanwhile) -> None:
-    """Have the answer to the next such statement be lost after it was done, and something happen meanwhile."""
+    """Have the answer to the next such statement be lost once it was done, and something happen."""
     inner, is_lost = SimulatedDriver.run, []
 
     def run(self, request):
@@ -100,7 +100,9 @@ def test_a_person_who_comes_right_before_the_statement_of_a_start_is_not_overwri
     start(site.host(), ["shop"], wish)
     (override,) = overridden.overrides(site.host())
     if override.is_open:
-        ending.mark(site.host(), overridden.find(site.host(), override.id), EndReason.BY_HAND, because="enough")
+        ending.mark(
+            site.host(), overridden.find(site.host(), override.id), EndReason.BY_HAND, because="enough"
+        )
         ending.finish(site.host(), override.id)
     assert site.persisted() == THEIRS
 
@@ -187,10 +189,8 @@ def test_a_record_that_was_bent_keeps_no_other_override_from_ending(tmp_path):
     reconciler = Reconciler()
 
     def is_off() -> bool:
-        try:
+        with suppress(SetpointError):
             reconciler.poll(context)
-        except SetpointError:
-            pass
         return site.persisted("shop") is None
 
     await_that(is_off, "the sound override was ended", seconds=15)

@@ -50,7 +50,7 @@ class Stage:
     kind: str
     site: Site
     nursery: Nursery
-    server: PrivatePostgres
+    server: PrivatePostgres | None
     stack: ExitStack
     place: Path = field(init=False)
 
@@ -199,7 +199,9 @@ def store_away_across_the_deadline(stage: Stage) -> None:
     await_that(is_told, "the store was told")
     over = stage.site.now(id_)
     # Who has a file open goes on with it, wherever it was moved.
-    assert over.ended_by in ({LinkKind.SPOOL} if stage.kind == "postgresql" else {LinkKind.SPOOL, LinkKind.RECONCILER})
+    assert over.ended_by in (
+        {LinkKind.SPOOL} if stage.kind == "postgresql" else {LinkKind.SPOOL, LinkKind.RECONCILER}
+    )
     assert over.late_seconds <= LAW_SECONDS + WORK_SECONDS
     stage.demand_record()
 
@@ -215,7 +217,9 @@ def store_away_for_long_and_back(stage: Stage) -> None:
     await_that(lambda: bool(spool.orders()), "the order is kept")
     await_that(lambda: stage.site.persisted() is None, "the spool ended it")
     bring_back()
-    await_that(lambda: not _looked_at(stage, id_).is_open, "the store was told", seconds=LAW_SECONDS + WORK_SECONDS)
+    await_that(
+        lambda: not _looked_at(stage, id_).is_open, "the store was told", seconds=LAW_SECONDS + WORK_SECONDS
+    )
     stage.demand_record()
 
 
@@ -269,7 +273,10 @@ def claimant_killed_in_the_middle(stage: Stage) -> None:
     victim = stage.worker(at=MIDDLE)
     id_ = stage.start(1.0)
     victim.wait()
-    assert f"process {victim.pid} " in stage.site.setpoint._context.store.leases.holder_of(f"override:{id_}").holder
+    assert (
+        f"process {victim.pid} "
+        in stage.site.setpoint._context.store.leases.holder_of(f"override:{id_}").holder
+    )
     stage.worker()
     stage.demand_law(id_)
 
@@ -354,7 +361,9 @@ def disk_full_with_a_worker(stage: Stage) -> None:
 def disk_full_with_nobody(stage: Stage) -> None:
     """No order can be kept and no worker is there: it is refused, and nothing was touched."""
     settings = {"sort_memory": OURS}
-    order = stage.order(instance="shop", settings=settings, seconds=5.0, is_disk_full=True, is_unguarded=False)
+    order = stage.order(
+        instance="shop", settings=settings, seconds=5.0, is_disk_full=True, is_unguarded=False
+    )
     child = stage.nursery.have("start", **order)
     child.wait()
     assert child.answer
@@ -370,7 +379,7 @@ def store_whose_connections_hang(stage: Stage) -> None:
     network = stage.stack.enter_context(Proxy(stage.server.port))
     through = stage.site.store.replace(f":{stage.server.port}/", f":{network.port}/")
     stage.worker(store=through)
-    id_ = stage.start(2.0)
+    id_ = stage.start(2.0, store=through)
     network.be("lost")
     await_that(lambda: stage.site.persisted() is None, "it is off")
     await_that(lambda: not stage.site.now(id_).is_open, "the store was told", seconds=60)
@@ -457,7 +466,9 @@ def told(request, tmp_path_factory, nursery, _launch) -> Iterator[dict[str, Futu
                 own.callback(site.setpoint.close)
                 scenario(Stage(kind, site, nursery, here, own))
 
-        chosen = {item.callspec.params["scenario"] for item in request.session.items if _is_here(item, request)}
+        chosen = {
+            item.callspec.params["scenario"] for item in request.session.items if _is_here(item, request)
+        }
         yield {each.__name__: pool.submit(play, each) for each in SCENARIOS if each in chosen}
 
 
@@ -475,4 +486,3 @@ def _database(server: PrivatePostgres) -> str:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)
 def test_it_ends(told, scenario):
     told[scenario.__name__].result(120)
-

@@ -1,4 +1,4 @@
-"""Whoever starts, extends or ends an override is killed at every point there is; others end it, and tell true.
+"""Whoever starts, extends or ends an override is killed at every point there is; others end it.
 
 A parameter of the instance was ours before, another a person's; after the override each is as it was.
 """
@@ -214,7 +214,9 @@ class Template:
 
 @pytest.mark.parametrize(("kind", "is_unguarded", "stride"), FEW)
 @pytest.mark.parametrize(
-    ("work", "check"), [(start, after_start), (end, after_end), (extend, after_extend)], ids=["start", "end", "extend"]
+    ("work", "check"),
+    [(start, after_start), (end, after_end), (extend, after_extend)],
+    ids=["start", "end", "extend"],
 )
 def test_it_ends_wherever_somebody_dies(
     request, tmp_path, nursery, work: Callable, check: Callable, kind, is_unguarded, stride
@@ -233,7 +235,7 @@ def test_it_ends_wherever_somebody_dies(
         child = work(scene, death)
         try:
             check(scene, child)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - each is told, with its point
             where = traceback.extract_tb(fault.__traceback__)[-1]
             what = f"{where.line}: {fault}"[:600]
             return child, f"killed at point {death}, {child.trail[-1:]}: {what} {child.answer} {child.log}"

@@ -14,7 +14,7 @@ SLOTS = 10
 def played(tmp_path_factory, _launch) -> dict[int, Result]:
     found: dict[int, Result] = {}
     with slots(_launch, tmp_path_factory.mktemp("slots"), list(MAJORS), SLOTS) as chosen:
-        play_all(chosen, list(SEEDS), lambda result: found.setdefault(result.seed, result))
+        play_all(chosen, list(SEEDS), lambda result: found.update({result.seed: result}))
     return found
 
 

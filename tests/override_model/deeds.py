@@ -70,6 +70,8 @@ class Deeds(RuleBasedStateMachine):
             self.count(f"killed in {kind}")
             return death
         finally:
+            if self.fate.has_struck:
+                self.worked_since = self.clocks.seconds
             self.fate.left, self.fate.strike, self.fate.is_dead = 0, None, False
             self.fate.is_store_away = False
             self.law.end()

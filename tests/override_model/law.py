@@ -117,6 +117,8 @@ class Law:
         is_ending = is_switch or kind in ENDING or (kind == "start" and hold is not None)
         if not is_ending and kind == "start":
             self.touched.setdefault((name, parameter), replace(cell, since=self.serial))
+        if kind == "undo" and hold is not None and not is_switch:
+            self.fault("undo broke into", f"{hold.id} {parameter}: {text!r}")
         if is_ending:
             if hold is not None and (is_switch or kind in ("spool", "guardian")):
                 hold.is_fired = True

@@ -11,9 +11,21 @@ from setpoint.errors import OverBudgetError
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog
     from setpoint.config.budget import Claims
+    from setpoint.config.configuration import SettingText
     from setpoint.config.facts import Facts
     from setpoint.config.observation import Observation
     from setpoint.engines.plan import Plan
+    from setpoint.policy.intent import Move
+
+
+def is_too_much(move: Move, claims: Claims, facts: Facts, observation: Observation, catalog: Catalog) -> bool:
+    """Tell whether what a move brings could exceed the memory, and takes more than what it replaces."""
+    running = running_texts(observation)
+    texts: tuple[SettingText, SettingText] = (move.before, move.after)
+    before, after = (
+        judge(claims, typed_values({**running, move.parameter: text}, catalog), facts) for text in texts
+    )
+    return after.is_over and (after.total or 0) > (before.total or 0)
 
 
 def weigh(

@@ -165,9 +165,7 @@ def apply(
     return verified
 
 
-def undo(
-    context: Context, name: str, *, may_restart: bool, is_ended: bool = False
-) -> tuple[Plan, Verified]:
+def undo(context: Context, name: str, *, may_restart: bool, is_ended: bool = False) -> tuple[Plan, Verified]:
     """Take back the last apply to an instance, complete or cut short; answer the way back and its read-back.
 
     What was cut short before it goes back with it, so that the instance ends in a state it was wholly in

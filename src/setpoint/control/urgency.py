@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.configuration import SettingText
+from setpoint.control.authors import setters_of
+from setpoint.control.budget import is_too_much
 from setpoint.control.gate import principal_named
+from setpoint.control.identity import is_governed
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.policy.intent import Intent, Move
+from setpoint.policy.person import Right
 from setpoint.policy.review import review
 from setpoint.policy.verdict import Outcome
 
@@ -60,15 +64,27 @@ def judge_override(
 
 
 def is_free(context: Context, by: str, move: Move, observation: Observation, catalog: Catalog) -> bool:
-    """Tell whether a parameter may go somewhere without anybody being asked."""
+    """Tell whether somebody, who is not here, may have a parameter go somewhere without anybody being asked.
+
+    Who was removed, or may not apply any more, has nothing let in; nor has anybody what could exceed the
+    memory, for nobody is here to accept that.
+    """
     who = principal_named(context, by)
     configuration = context.head()[1]
+    subject = subject_of(context, configuration, observation, catalog)
+    if is_governed(context) and not who.may(Right.APPLY, subject.name, subject.instance):
+        return False
     intent = Intent(
-        kind="apply", by=who, subject=subject_of(context, configuration, observation, catalog), moves=(move,)
+        kind="apply",
+        by=who,
+        subject=subject,
+        moves=(move,),
+        author=by if by in setters_of(context, subject.name, [move.parameter]) else "",
     )
     waivers = [kept.value for kept in context.store.waivers.all().values()]
     verdict = review(intent, policies_of(configuration), waivers, context.now())
-    return verdict.outcome is Outcome.ALLOW
+    is_let = verdict.outcome is Outcome.ALLOW
+    return is_let and not is_too_much(move, subject.claims, subject.facts, observation, catalog)
 
 
 def is_bounded(context: Context, name: str) -> bool:

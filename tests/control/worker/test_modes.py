@@ -289,10 +289,11 @@ def test_an_apply_that_fails_is_not_tried_in_a_hot_loop(site, monkeypatch):
     assert server.running["sort_memory"] == "8192"
 
 
-def rolled_out(site, **rules):
+def rolled_out(site, **changed):
     """Start a rollout over everything, whose second wave waits for the first to have soaked."""
-    fields = {"baseline_seconds": 0, "soak_seconds": 600, "waves": (Amount(share=1.0),), **rules}
-    wish = RolloutWish(ALL, "slower checkpoints", {"checkpoint_interval": "600"}, RolloutRules(**fields))
+    fields = {"baseline_seconds": 0, "soak_seconds": 100, "waves": (Amount(share=1.0),), **changed}
+    settings, rules = {"checkpoint_interval": "600"}, RolloutRules(**fields)
+    wish = RolloutWish(selector=ALL, because="fewer checkpoints", settings=settings, rules=rules)
     made = start(site.context, wish)
     controller = RolloutController("worker-1")
 
@@ -311,20 +312,17 @@ def test_what_drifts_while_it_waits_for_its_wave_is_put_right_and_reached(site):
         site.look(name)
     poll = rolled_out(site)
     (waits,) = (name for name, state in poll(60).items() if state is TargetState.WAITING)
-    site.set_by_hand(waits, sort_memory="1MB")
+    site.set_by_hand(waits, sort_memory="1024")
     site.look(waits)
-    assert site.server(waits).running == {**site.server(waits).running, "sort_memory": "8192"}
-    assert site.server(waits).running["checkpoint_interval"] == "300"
-    poll(600)
-    # It is open to its wave by now, and is not left waiting for a hand that waits for the rollout.
-    site.set_by_hand(waits, sort_memory="1MB")
-    assert set(poll(1800).values()) == {TargetState.KEPT}
+    running = site.server(waits).running
+    assert (running["sort_memory"], running["checkpoint_interval"]) == ("8192", "300")
+    assert set(poll(240).values()) == {TargetState.KEPT}
 
 
 def test_what_drifts_right_before_its_turn_holds_no_rollout_up(site):
     site.add("shop", mode="enforce", settings=OWN)
     site.look("shop")
     poll = rolled_out(site, baseline_seconds=60)
-    site.set_by_hand("shop", sort_memory="1MB")
-    assert set(poll(1800).values()) == {TargetState.KEPT}
+    site.set_by_hand("shop", sort_memory="1024")
+    assert set(poll(240).values()) == {TargetState.KEPT}
     assert site.server("shop").running["sort_memory"] == "8192"

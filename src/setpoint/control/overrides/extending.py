@@ -19,6 +19,8 @@ from setpoint.errors import InputError, RefusedError
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from setpoint.control.context import Context
 
 
@@ -42,7 +44,7 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
             message = f"{override.id} cannot be extended: it is {override.state.value}, or its time is over"
             raise RefusedError(message, where=override.instance, next_step="start another one")
         observation, catalog = observe(context, override.instance)
-        deadline = override.deadline + timedelta(seconds=seconds)
+        deadline = _later(override.deadline, seconds)
         whole = (deadline - override.started_at).total_seconds()
         permit = admit_override(
             context, moves_of(override.settings, observation), whole, observation, catalog
@@ -66,3 +68,11 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
     armed = msgspec.structs.replace(longer, links=links)
     states = {link.kind.value: link.state.value for link in links}
     return overridden.put(context, kept, armed, "override.switch", {"links": states}, actor="setpoint").value
+
+
+def _later(deadline: datetime, seconds: float) -> datetime:
+    try:
+        return deadline + timedelta(seconds=seconds)
+    except OverflowError:
+        message = f"{seconds:g} s from then on is no time that could be written down"
+        raise InputError(message, next_step="say by how long: --for 15m") from None

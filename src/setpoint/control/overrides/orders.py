@@ -9,6 +9,7 @@ from setpoint.control.logbook import is_end
 from setpoint.control.urgency import is_free
 from setpoint.engines.order import Back, Order
 from setpoint.engines.planner import is_persisted
+from setpoint.errors import SetpointError
 from setpoint.policy.intent import Move
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ def order_now(
     released: list[str] = []
     wanted = _wanted(context, override, instance, observation, catalog)
     for held in override.held:
-        back, is_ours = _back(
-            context, override, held, wanted.get(held.parameter.lower()), observation, catalog
-        )
+        back, is_ours = held.before, held.is_managed
+        if wanted is not None:
+            back, is_ours = _back(
+                context, override, held, wanted.get(held.parameter.lower()), observation, catalog
+            )
         ours = _standing(context, override.instance, held, observation, catalog)
         backs.append(Back(parameter=held.parameter, ours=ours, back=back))
         if not is_ours:
@@ -48,17 +51,23 @@ def order_now(
 
 def _wanted(
     context: Context, override: Override, instance: Instance, observation: Observation, catalog: Catalog
-) -> dict[str, SettingText]:
-    """Answer what the layers ask for now, without overrides, by folded name."""
+) -> dict[str, SettingText] | None:
+    """Answer what the layers ask for now, without overrides, by folded name.
+
+    None where that cannot be worked out, as with a template that does not fit the host any more.
+    """
     revision, configuration = context.head()
-    desired = desired_of(
-        context.engine_of(instance),
-        configuration,
-        observation,
-        catalog,
-        revision=revision.id if revision is not None else "",
-        at=context.now(),
-    )
+    try:
+        desired = desired_of(
+            context.engine_of(instance),
+            configuration,
+            observation,
+            catalog,
+            revision=revision.id if revision is not None else "",
+            at=context.now(),
+        )
+    except SetpointError:
+        return None
     names = {held.parameter.lower() for held in override.held}
     return {name.lower(): text for name, text in desired.texts().items() if name.lower() in names}
 
@@ -80,14 +89,15 @@ def _back(
     observed = observation.setting(held.parameter)
     if is_persisted(held.parameter, held.before, observed, catalog):
         return held.before, held.is_managed
-    if wanted is None:
-        restore = _restore(context, override.instance, held) if held.is_managed else held.before
-        return restore, False
-    if held.before is not None and catalog.is_same(held.parameter, held.before, wanted):
-        return held.before, held.is_managed
-    move = Move(parameter=held.parameter, before=held.ours, after=wanted)
+    is_asked = wanted is not None
+    if not is_asked and not held.is_managed:
+        return held.before, False
+    goal = wanted if is_asked else _restore(context, override.instance, held)
+    if held.before is not None and goal is not None and catalog.is_same(held.parameter, held.before, goal):
+        return held.before, held.is_managed and is_asked
+    move = Move(parameter=held.parameter, before=held.before, after=goal)
     if is_free(context, override.by, move, observation, catalog):
-        return wanted, True
+        return goal, is_asked
     return held.before, held.is_managed
 
 

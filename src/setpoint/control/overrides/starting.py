@@ -6,6 +6,7 @@ cut short is ended by whoever notices.
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -273,6 +274,12 @@ def _checked(wish: Wish) -> Wish:
     if not _LEAST_SECONDS <= wish.seconds < float("inf"):
         message = f"an override lasts {_LEAST_SECONDS:g} s at least, not {wish.seconds:g} s"
         faults.append(InputError(message, next_step="say for how long: --for 30m"))
+    spelled = Counter(name.lower() for name in wish.settings)
+    faults += (
+        InputError(f"{name} is named {count} times", next_step="name it once")
+        for name, count in spelled.items()
+        if count > 1
+    )
     faults += (
         InputError(f"{name}: an override sets a value", next_step=f"{name}=VALUE")
         for name, text in wish.settings.items()
@@ -287,9 +294,10 @@ def _checked(wish: Wish) -> Wish:
         raise InputErrors(faults)
     return replace(
         wish,
+        settings={name.lower(): text for name, text in wish.settings.items()},
         because=words.masked(wish.because),
         ticket=words.masked(wish.ticket),
-        accept_risk=words.masked(wish.accept_risk),
+        accept_risk=words.masked(wish.accept_risk).strip(),
     )
 
 

@@ -22,7 +22,7 @@ from setpoint.control.words import masked
 from setpoint.engines.plan import StepKind
 from setpoint.errors import RefusedError
 from setpoint.policy.person import Right
-from setpoint.policy.rollout import ENDED, RolloutState
+from setpoint.policy.rollout import RolloutState, TargetState
 from setpoint.policy.verdict import Outcome
 from setpoint.policy.window import is_open
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from setpoint.control.change import Planned
     from setpoint.control.context import Context
     from setpoint.control.worker.dispatch import Task
+    from setpoint.policy.rollout import Rollout, RolloutTarget
     from setpoint.store.records import Sight
 
 TRIED_AGAIN_AFTER = timedelta(minutes=10)
@@ -87,9 +88,18 @@ def why_left_alone(context: Context, name: str) -> str:
         if kept.value.state not in _UNDER_WAY:
             continue
         target = context.store.targets.find(f"{id_}/{name}")
-        if target is not None and target.value.state not in ENDED:
+        if target is not None and not _is_before_its_turn(kept.value, target.value):
             return f"the rollout {id_} is at work on it"
     return ""
+
+
+def _is_before_its_turn(rollout: Rollout, target: RolloutTarget) -> bool:
+    """Tell whether a rollout leaves an instance to others: it is through with it, or did not come to it yet.
+
+    Once its settings are written there, or where it brings whatever is pending, the plan would be its own.
+    """
+    is_to_come = target.state in (TargetState.WAITING, TargetState.HELD)
+    return target.is_ended or (is_to_come and bool(rollout.settings) and not target.is_written)
 
 
 def _is_new(context: Context, instance: Instance, sight: Sight) -> bool:

@@ -30,6 +30,7 @@ from setpoint.errors import (
 
 if TYPE_CHECKING:
     from setpoint.control.context import Context
+    from setpoint.store.chain import AuditRow
     from setpoint.store.registers import Kept
 
 POLL_SECONDS = 0.25
@@ -122,7 +123,7 @@ class Reconciler:
             watching.sync_spool(context, [kept.value for kept in self._open.values()])
             return
         rows = context.store.audit.rows(after_seq=self._seq)
-        for id_ in {str(row.detail["override"]) for row in rows if row.action.startswith("override.")}:
+        for id_ in {_named(row) for row in rows if row.action.startswith("override.")} - {""}:
             self._look_again(context, id_)
         if rows:
             self._seq = rows[-1].seq
@@ -185,8 +186,10 @@ class Reconciler:
                 kept = ending.mark(context, kept, _why(context, kept.value))
             if kept.value.is_open:
                 ending.finish(context, id_)
-        except (ConflictError, HeldError):
+        except (ConflictError, HeldError) as fault:
             again.at = time.monotonic() + _PAUSES[0]
+            # Whoever else is at it has had long enough: a lease may be held by nobody who works.
+            _raise_alarm(context, id_, fault)
         except SetpointError as fault:
             again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
             again.at = time.monotonic() + again.pause
@@ -201,12 +204,17 @@ def _everything(context: Context) -> dict[str, Kept[Override]]:
         _LOG.error("%s", fault)
     found: dict[str, Kept[Override]] = {}
     for row in context.store.audit.rows(action="override.started"):
-        id_ = str(row.detail["override"])
+        id_ = _named(row)
         try:
             found[id_] = context.store.overrides.get(id_)
         except (TamperedError, NotFoundError) as fault:
             _LOG.error("%s", fault)
     return found
+
+
+def _named(row: AuditRow) -> str:
+    """Answer the override that a row tells of; empty where it names none, which no row of ours does."""
+    return str(row.detail.get("override", ""))
 
 
 def _why(context: Context, override: Override) -> EndReason:
