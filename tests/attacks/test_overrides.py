@@ -47,6 +47,7 @@ def worker(town):
             future.result(20)
         reconciler.poll(town.context)
 
+    look.reconciler = reconciler
     yield look
     reconciler.stop()
 

@@ -140,7 +140,8 @@ class Proxy:
         if self._mode == "lost":
             self._mode = "pass"
             for source in list(self._ways):
-                selector.unregister(source)
+                with suppress(KeyError):  # one whose other end has left
+                    selector.unregister(source)
                 self._lost.append(self._ways.pop(source))
         if self._mode == "hole":
             return

@@ -120,8 +120,8 @@ def apply(
 
     `accept_risk` is the reason for which the acting person accepts a plan that could exceed the host's
     memory, `emergency` the one for which they act in an emergency. `before_step` is called with each step's
-    number (from 0) before it is taken; a `SetpointError` that it raises has everything taken back. Whoever has
-    the guardrails watched elsewhere says so with `is_watched`. Raises
+    number (from 0) before it is taken; a `SetpointError` that it raises has everything taken back. Where the
+    guardrails are watched elsewhere, `is_watched` is False. Raises
     `NotPermittedError`, `RefusedError` with policy's reasons or what approvals lack, `StalePlanError`,
     `HeldError`, `OverBudgetError`, `ApplyError` with the state it left, `UnreachableError`, `GuardrailError`.
     """

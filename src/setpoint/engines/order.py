@@ -7,11 +7,15 @@ password.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.override import LinkState, Moment
+
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone: without one it could not be compared, and no other order would be acted on."""
 
 
 class Back(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,9 +38,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     target: str
     password: str = ""
     backs: tuple[Back, ...]
-    deadline: datetime
+    deadline: AwareTime
     deadline_moment: Moment | None = None
-    written_at: datetime
+    written_at: AwareTime
 
     def is_same(self, other: Order) -> bool:
         """Tell whether another order asks for the same, whenever it was written."""

@@ -202,9 +202,25 @@ class Application:
         if step.kind is StepKind.RESTART and self.restart is not None:
             self.restart()
             self._reconnect(_RESTART_SECONDS)
+        if step.parameter and step.do:
+            self._check_unmoved(step)
         for request in step.do:
             self.driver.run(request)
         self.journal.done(number)
+
+    def _check_unmoved(self, step: Step) -> None:
+        """Make sure, right before a parameter is written, that its entry is what the plan was made from.
+
+        Writing down what is about to happen takes its time, and a process may be stopped for any: a person
+        may have come since the last look. Raises `StalePlanError`.
+        """
+        now, catalog = self._observe()
+        prior = step.prior.persisted if step.prior is not None else None
+        if not is_persisted(step.parameter, prior, now.setting(step.parameter), catalog):
+            message = f"somebody changed {step.parameter} in this very moment"
+            raise StalePlanError(
+                message, where=self.plan.instance, next_step="make a new plan and read it again"
+            )
 
     def _reconnect(self, timeout_seconds: float) -> None:
         """Connect anew and take the lock again, and make sure that this work is ours still.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,6 +24,7 @@ from setpoint.errors import InputErrors, UnreachableError
 from setpoint.policy.person import Role
 from setpoint.policy.rollout import Amount, RolloutRules, TargetState
 from setpoint.policy.selector import ALL, parse_selector
+from setpoint.store.records import Apply
 
 OWN = {"sort_memory": "8MB"}
 WINDOW = """
@@ -326,3 +329,39 @@ def test_what_drifts_right_before_its_turn_holds_no_rollout_up(site):
     site.set_by_hand("shop", sort_memory="1024")
     assert set(poll(240).values()) == {TargetState.KEPT}
     assert site.server("shop").running["sort_memory"] == "8192"
+
+
+def test_what_was_cut_short_while_it_was_put_right_holds_no_rollout_up(site):
+    """Whoever enforces leaves the instance to the rollout then, so that one has to go on with it."""
+    site.add("shop", mode="enforce", settings={**OWN, "pool_pages": "128"})
+    site.look("shop")
+    poll = rolled_out(site, baseline_seconds=60)
+    site.set_by_hand("shop", sort_memory="1024", pool_pages="32")
+    die_in_the_first_step(site, change.plan(site.context, "shop").plan)
+    assert set(poll(240).values()) == {TargetState.KEPT}
+    running = site.server("shop").running
+    assert [running[name] for name in ("sort_memory", "pool_pages", "checkpoint_interval")] == [
+        "8192",
+        "128",
+        "600",
+    ]
+
+
+def die_in_the_first_step(site, made):
+    """Leave what a process leaves that was killed once its first step had its effect."""
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    record = Apply(
+        id="cut-short",
+        instance=made.instance,
+        plan_hash=made.hash,
+        revision=made.revision,
+        actor="worker",
+        host=socket.gethostname(),
+        pid=gone.pid,
+        started_at=site.at,
+        steps=len(made.steps),
+    )
+    site.store.journal.begin(record)
+    site.store.journal.intend(record.id, 1, None, at=site.at)
+    site.set_by_hand(made.instance, **{made.steps[0].parameter: made.steps[0].text})

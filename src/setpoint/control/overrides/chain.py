@@ -17,7 +17,7 @@ from setpoint.control.overrides.spool import Spool
 from setpoint.engines.order import Armed
 from setpoint.engines.registry import get_engine
 from setpoint.engines.session import drive
-from setpoint.errors import SetpointError
+from setpoint.errors import SetpointError, TamperedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from setpoint.control.overrides.spool import Outcome
     from setpoint.engines.order import Order
     from setpoint.engines.port import Driver
+    from setpoint.store.records import WorkerState
 
 _ALIVE = timedelta(seconds=30)
 """How long after its last sign of life a worker is counted on."""
@@ -129,9 +130,21 @@ def _links(context: Context, found: dict[LinkKind, Armed]) -> tuple[Link, ...]:
     )
 
 
-def _reconciler(context: Context) -> Armed:
+def _alive(context: Context) -> list[WorkerState]:
+    """Answer the workers that are counted on.
+
+    Anybody who can write to the store could write their rows: one that nobody can read, or from a time to
+    come, stands for no worker, and keeps no emergency waiting.
+    """
     now = context.now()
-    alive = [each for each in context.store.workers.all() if now - each.seen_at < _ALIVE]
+    try:
+        return [each for each in context.store.workers.all() if abs(now - each.seen_at) < _ALIVE]
+    except TamperedError:
+        return []
+
+
+def _reconciler(context: Context) -> Armed:
+    alive = _alive(context)
     if not alive:
         return Armed(state=LinkState.ABSENT, detail="no worker runs; `setpoint run` starts one")
     return Armed(state=LinkState.ARMED, detail=f"{len(alive)} worker{'s' if len(alive) > 1 else ''}")
@@ -145,8 +158,7 @@ def _spool(context: Context, order: Order) -> Armed:
         spool.put(order)
     except SetpointError as fault:
         return Armed(state=LinkState.FAILED, detail=fault.what)
-    host, now = socket.gethostname(), context.now()
-    if any(each.host == host and now - each.seen_at < _ALIVE for each in context.store.workers.all()):
+    if any(each.host == socket.gethostname() for each in _alive(context)):
         return Armed(state=LinkState.ARMED, detail=str(spool.folder))
     return Armed(state=LinkState.ABSENT, detail="written, but no worker runs on this host to read it")
 

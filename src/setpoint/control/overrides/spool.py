@@ -1,7 +1,9 @@
 """The spool: a folder of orders beside whoever may have to end overrides without the store, and of outcomes.
 
 One file for each order and each outcome, written whole and durable before anything rests on it. A file that
-cannot be read is told of and hides no other. Nothing here holds a password: orders name its place.
+cannot be read is told of and hides no other. Nothing here holds a password: orders name its place. Whoever
+can write an order can have that password sent somewhere, so nothing is read or written in a folder that is
+not this account's alone to write to.
 """
 
 from __future__ import annotations
@@ -10,14 +12,13 @@ import os
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from setpoint.config.override import Clash, LinkKind
-from setpoint.engines.order import Order
+from setpoint.engines.order import AwareTime, Order
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _Kept = TypeVar("_Kept", Order, "Outcome")
 _ORDERS, _OUTCOMES = "orders", "outcomes"
 _SUFFIX = ".json"
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_OTHERS_WRITE = 0o022
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -40,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     override: str
     instance: str
     link: LinkKind
-    at: datetime
+    at: AwareTime
     is_over: bool = False
     was_touched: bool = False
     clashes: tuple[Clash, ...] = ()
@@ -146,6 +148,7 @@ class Spool:
         try:
             self.folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             path.parent.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+            _check_own(path.parent)
             try:
                 _write_durably(beside, msgspec.json.encode(kept))
                 beside.replace(path)
@@ -186,9 +189,13 @@ def _remove(path: Path) -> None:
 
 def _files(folder: Path, faults: list[str]) -> Iterator[Path]:
     try:
+        _check_own(folder)
         with os.scandir(folder) as entries:
             names = [each.name for each in entries]
     except FileNotFoundError:
+        return
+    except UnavailableError as fault:
+        faults.append(str(fault))
         return
     except OSError as fault:
         faults.append(str(_unavailable(folder, fault)))
@@ -198,6 +205,7 @@ def _files(folder: Path, faults: list[str]) -> Iterator[Path]:
 
 def _read(path: Path, kind: type[_Kept]) -> _Kept | None:
     try:
+        _check_own(path.parent)
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
@@ -206,6 +214,15 @@ def _read(path: Path, kind: type[_Kept]) -> _Kept | None:
     except msgspec.MsgspecError as fault:
         message = f"it is not what was written there: {fault}"
         raise UnavailableError(message, where=str(path), next_step="take the file away") from None
+
+
+def _check_own(folder: Path) -> None:
+    """Raise `UnavailableError` for a folder of orders or outcomes that others may write to, or above it."""
+    for each in (folder, folder.parent):
+        here = each.stat()
+        if here.st_uid != os.geteuid() or here.st_mode & _OTHERS_WRITE:
+            message = "others may write to this folder, so what stands in it is not believed"
+            raise UnavailableError(message, where=str(each), next_step=f"look at it, then: chmod 700 {each}")
 
 
 def _unavailable(path: Path, fault: OSError) -> UnavailableError:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from setpoint.config.observation import Observation
     from setpoint.config.override import Link
     from setpoint.control.context import Context
+    from setpoint.control.overrides.spool import Spool
+    from setpoint.engines.order import Order
     from setpoint.store.registers import Kept
 
 WATCH_SECONDS = 10.0
@@ -87,10 +89,22 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
     for id_ in (kept.keys() | chain.guarded(context)) - wanted.keys():
         let_go(context, id_)
     for id_, override in wanted.items():
-        order = first_order(override, configuration.instance(override.instance), at=context.now())
-        known = kept.get(id_)
-        if known is None or (known.deadline, known.target) != (order.deadline, order.target):
-            spool.put(order)
+        _spool(context, spool, override, kept.get(id_))
+
+
+def spool(context: Context, override: Override) -> None:
+    """Have this host's spool know an open override at once."""
+    kept = chain.spool_of(context)
+    if kept is not None and override.instance in context.head()[1].instances:
+        with suppress(SetpointError):
+            _spool(context, kept, override, kept.order(override.id))
+
+
+def _spool(context: Context, spool: Spool, override: Override, known: Order | None) -> None:
+    instance = context.head()[1].instance(override.instance)
+    order = first_order(override, instance, at=context.now())
+    if known is None or (known.deadline, known.target) != (order.deadline, order.target):
+        spool.put(order)
 
 
 def _guards(

@@ -10,6 +10,7 @@ from setpoint.control import admission, change, gate, overridden
 from setpoint.control.electorate import electorate_of
 from setpoint.control.identity import is_governed
 from setpoint.control.past import find_made
+from setpoint.control.worker.modes import is_taken_to_go_on
 from setpoint.errors import ConflictError, RefusedError, SetpointError, UnavailableError
 from setpoint.policy.approval import stand
 from setpoint.policy.person import Right
@@ -48,7 +49,7 @@ class Checked:
 
 def check(context: Context, rollout: Rollout, target: RolloutTarget) -> Checked:
     """Look at a target's instance and answer whether it may be applied to now; touches nothing."""
-    why = _who_may_not(context, rollout, target)
+    why = who_may_not(context, rollout, target)
     if why:
         return Checked(Finding.NEVER, why)
     try:
@@ -71,18 +72,22 @@ def _checked(context: Context, rollout: Rollout, target: RolloutTarget, planned:
         return Checked(finding, f"not known: {', '.join(unknown)}", unknown=unknown)
     if target.change:
         return _approved(context, target, made, unknown)
-    return _let_through(context, planned, unknown)
+    return _let_through(context, rollout, planned, unknown)
 
 
 def _obstacles(
     context: Context, rollout: Rollout, target: RolloutTarget, planned: Planned
 ) -> Iterator[Checked]:
     """Answer what is in the way, the gravest first."""
-    made = planned.plan
+    made, unfinished = planned.plan, planned.unfinished
+    # Where a worker puts right whatever deviates, the plan brings that along, and what was cut short: whoever
+    # would do that otherwise leaves the instance to the rollout now.
+    is_enforced = context.head()[1].instance(target.instance).mode == "enforce"
     # One that never came to a step left nothing behind; whoever applies next closes its record.
-    if planned.unfinished is not None and (planned.is_at_work or planned.unfinished.step):
-        state = "is at work on it" if planned.is_at_work else "was cut short: `setpoint apply --undo` ends it"
-        yield Checked(Finding.HOLD, f"another apply {state}")
+    if unfinished is not None and is_taken_to_go_on(unfinished, context.now()):
+        yield Checked(Finding.HOLD, "another apply is at work on it")
+    elif unfinished is not None and unfinished.step and not is_enforced:
+        yield Checked(Finding.HOLD, "another apply was cut short: `setpoint apply --undo` ends it")
     wished = {name.lower() for name in rollout.settings}
     blocked = [each for each in made.blocked if not wished or each.parameter.lower() in wished]
     if blocked:
@@ -91,8 +96,6 @@ def _obstacles(
         yield Checked(Finding.DONE, "it is so already")
     moved = {step.parameter for step in made.steps if step.parameter}
     others = sorted(name for name in moved if name.lower() not in wished)
-    # Where drift is put right anyway it goes along: whoever does that leaves the instance to the rollout now.
-    is_enforced = context.head()[1].instance(target.instance).mode == "enforce"
     if wished and others and not is_enforced:
         yield Checked(Finding.HOLD, f"it has other differences pending: {', '.join(others)}")
     if made.over_budget:
@@ -104,7 +107,7 @@ def _obstacles(
     yield from (Checked(Finding.HOLD, why) for why in _on_site(rollout.rules, planned.observation.metrics))
 
 
-def _who_may_not(context: Context, rollout: Rollout, target: RolloutTarget) -> str:
+def who_may_not(context: Context, rollout: Rollout, target: RolloutTarget) -> str:
     """Say why whoever started the rollout could not apply to the instance today; empty where they could."""
     instance = context.head()[1].instances.get(target.instance)
     if instance is None:
@@ -137,11 +140,12 @@ def _unknown(target: RolloutTarget, metrics: Mapping[str, float]) -> Iterator[st
         yield "free disk"
 
 
-def _let_through(context: Context, planned: Planned, unknown: tuple[str, ...]) -> Checked:
+def _let_through(context: Context, rollout: Rollout, planned: Planned, unknown: tuple[str, ...]) -> Checked:
     """Ask policy; what it refuses for now only is held, what it refuses whenever is not done."""
     made = planned.plan
     if planned.verdict.outcome is Outcome.ALLOW:
-        return Checked(Finding.READY, plan=made, unknown=unknown)
+        why = _refused_to_starter(context, rollout, planned)
+        return Checked(Finding.HOLD if why else Finding.READY, why, plan=made, unknown=unknown)
     principal = gate.authenticate(context, Right.APPLY, made.instance)
     whenever = admission.judge_plan(
         context, made, planned.observation, planned.catalog, principal, kind="propose"
@@ -154,6 +158,17 @@ def _let_through(context: Context, planned: Planned, unknown: tuple[str, ...]) -
     return Checked(
         Finding.NEVER, f"it needs approvals that nobody asked for when the rollout began ({needs})"
     )
+
+
+def _refused_to_starter(context: Context, rollout: Rollout, planned: Planned) -> str:
+    """Say why policy would refuse a plan to whoever started the rollout: at their word it is applied."""
+    if not is_governed(context):
+        return ""
+    starter = gate.principal_named(context, rollout.by)
+    verdict = admission.judge_plan(context, planned.plan, planned.observation, planned.catalog, starter)
+    if verdict.outcome is not Outcome.REFUSE:
+        return ""
+    return f"policy refuses it to {rollout.by}, who started the rollout: {_reasons(verdict)}"
 
 
 def _approved(context: Context, target: RolloutTarget, fresh: Plan, unknown: tuple[str, ...]) -> Checked:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.control import gate
 from setpoint.control.rollouts.backing import take_back
+from setpoint.control.rollouts.checking import who_may_not
 from setpoint.control.rollouts.claiming import claimed
 from setpoint.control.rollouts.halting import halt
 from setpoint.control.rollouts.looking import to_look_at
@@ -15,7 +16,7 @@ from setpoint.control.rollouts.soaking import judge
 from setpoint.control.rollouts.working import work
 from setpoint.control.rollouts.writing import take_out_settings, write_settings
 from setpoint.control.watch import observe
-from setpoint.errors import ConflictError, HeldError, SetpointError, StoreUnavailableError
+from setpoint.errors import ConflictError, HeldError, SetpointError, StoreUnavailableError, TamperedError
 from setpoint.integrations.dispatch import Task
 from setpoint.policy.course import Action, ActionKind, next_actions
 from setpoint.policy.person import Right
@@ -59,6 +60,7 @@ class RolloutController:
     def poll(self, context: Context) -> float:
         """Do what is due for each open rollout; answer when to ask again."""
         due = [_IDLE_SECONDS]
+        faults: list[SetpointError] = []
         for rollout in rollouts(context, is_open_only=True):
             due.append(min(_OPEN_SECONDS, rollout.rules.sample_seconds))
             lease = context.store.leases.claim(f"rollout:{rollout.id}", self._holder, _LEASE_SECONDS)
@@ -68,8 +70,12 @@ class RolloutController:
                 self._advance(context, rollout.id, lambda held=lease: _keep(context, held))
             except HeldError:
                 continue  # it was too slow: somebody else goes on
+            except TamperedError as fault:
+                faults.append(fault)  # one that was bent keeps no other from going on
             finally:
                 context.store.leases.release(lease)
+        if faults:
+            raise faults[0]
         return min(due)
 
     def _advance(self, context: Context, id_: str, keep: Callable[[], None]) -> None:
@@ -193,7 +199,10 @@ def _open_wave(context: Context, rows: Rows, wave: int, permit: Permit) -> None:
     """Open a wave, and write the settings of those in it; those that policy refuses meanwhile halt it."""
     own = [kept for kept in rows.kept_targets.values() if kept.value.wave == wave]
     names = sorted(kept.value.instance for kept in own)
-    waiting = [kept for kept in own if not kept.value.is_ended]
+    # A worker writes nothing for somebody who may not have it applied any more.
+    waiting = [
+        kept for kept in own if not kept.value.is_ended and not who_may_not(context, rows.rollout, kept.value)
+    ]
     try:
         with context.store.transaction():
             write_settings(context, rows.rollout, waiting, permit=permit, title=f"wave {wave}")

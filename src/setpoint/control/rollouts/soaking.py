@@ -206,9 +206,14 @@ class _Judgement:
         soak = timedelta(seconds=self.rows.rollout.rules.soak_seconds)
         if seen_at is not None and seen_at >= applied + soak:
             put_target(self.context, kept, TargetState.KEPT, actor=self.actor, why=kept.value.why)
-        elif self.context.now() >= applied + 2 * soak + _SILENCE:
+        elif self.context.now() >= applied + 2 * soak + _SILENCE and self._is_silent(name):
             why = "it was not seen since it was applied"
             self._back(name, why)
+
+    def _is_silent(self, name: str) -> bool:
+        """Tell whether we have looked for a while in vain, and were not just away ourselves."""
+        key, now = f"silent:{self.rows.rollout.id}/{name}", int(self.context.now().timestamp())
+        return now - self.known.setdefault(key, now) >= _SILENCE.total_seconds()
 
     def _back(self, name: str, why: str) -> None:
         kept, state = self.rows.kept_targets[name], TargetState.TAKING_BACK

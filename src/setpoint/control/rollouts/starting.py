@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from setpoint.policy.rollout import Amount, RolloutRules
 
 
+_MOST = 1e8
+"""What no rule of a rollout goes beyond: seconds of three years, and more than any number of instances."""
+
+
 def preview(context: Context, wish: RolloutWish) -> tuple[Rollout, Draft]:
     """Answer what `start` would write, and write nothing; raises as it does."""
     wish = _checked(wish)
@@ -105,8 +109,8 @@ def _faults(rules: RolloutRules) -> Iterator[InputError]:
         ("tolerance", rules.tolerance, 0),
     )
     for noun, value, bound in least:
-        if not value >= bound:
-            yield InputError(f"{value:g} {noun}: at least {bound:g}")
+        if not bound <= value <= _MOST:
+            yield InputError(f"{value:g} {noun}: at least {bound:g}, at most {_MOST:g}")
     if not 0.5 <= rules.confidence < 1:  # noqa: PLR2004 - no better than a coin
         yield InputError(f"a confidence of {rules.confidence:g}: from 0.5 to below 1")
     if rules.site_at_once and not rules.site_label:

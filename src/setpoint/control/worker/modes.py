@@ -28,13 +28,14 @@ from setpoint.policy.window import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from setpoint.config.configuration import Instance
     from setpoint.control.change import Planned
     from setpoint.control.context import Context
     from setpoint.control.worker.dispatch import Task
     from setpoint.policy.rollout import Rollout, RolloutTarget
-    from setpoint.store.records import Sight
+    from setpoint.store.records import Apply, Sight
 
 TRIED_AGAIN_AFTER = timedelta(minutes=10)
 """When what could not be done is tried again although nothing moved: a window may have opened."""
@@ -76,11 +77,8 @@ def act(context: Context, task: Task) -> None:
 def why_left_alone(context: Context, name: str) -> str:
     """Say who is at work on an instance, so that nothing is done about it now; empty when nobody is."""
     unfinished = context.store.journal.unfinished(name)
-    if unfinished is not None and unfinished.outcome == "running":
-        is_elsewhere = unfinished.host != socket.gethostname()
-        is_young = context.now() - unfinished.started_at < _BELIEVED
-        if is_at_work(unfinished) or (is_elsewhere and is_young):
-            return f"{unfinished.actor} is at work on it"
+    if unfinished is not None and is_taken_to_go_on(unfinished, context.now()):
+        return f"{unfinished.actor} is at work on it"
     for override in overridden.overrides(context, is_open_only=True, instance=name):
         if override.state in _MOVING:
             return f"the override {override.id} is {override.state.value}"
@@ -91,6 +89,13 @@ def why_left_alone(context: Context, name: str) -> str:
         if target is not None and not _is_before_its_turn(kept.value, target.value):
             return f"the rollout {id_} is at work on it"
     return ""
+
+
+def is_taken_to_go_on(record: Apply, now: datetime) -> bool:
+    """Tell whether an apply goes on: that is seen on this host, and believed of others for a while."""
+    is_elsewhere = record.host != socket.gethostname()
+    is_believed = record.outcome == "running" and is_elsewhere and now - record.started_at < _BELIEVED
+    return is_believed or is_at_work(record)
 
 
 def _is_before_its_turn(rollout: Rollout, target: RolloutTarget) -> bool:

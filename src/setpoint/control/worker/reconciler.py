@@ -141,6 +141,7 @@ class Reconciler:
                 known.pop(id_, None)
         else:
             self._open[id_] = kept
+            watching.spool(context, kept.value)
 
     def _collect(self) -> None:
         for id_, future in list(self._ending.items()):

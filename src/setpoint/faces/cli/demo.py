@@ -25,15 +25,16 @@ _LARGEST_SCALE = 1000
     type=click.IntRange(1, 600),
     help="Length of each measured trial.  [default: 8; 2 with --quick]",
 )
-@click.option("--quick", is_flag=True, help="Half a minute: loads too short for advice or for a judgement.")
+@click.option("--quick", is_flag=True, help="Under a minute: loads too short for advice or for a judgement.")
 @click.option("--keep", is_flag=True, help="Keep store, data and logs, and say where.")
 @click.pass_obj
 def demo(frame: Frame, *, scale: int | None, seconds: int | None, quick: bool, keep: bool) -> Answer:
     """Show the whole loop on a private server.
 
     Boots PostgreSQL, loads data, observes, advises, plans, applies, verifies, measures before against after,
-    finds drift, lets an emergency override end although the worker is killed, takes everything back, lets one change wait for a second person's approval and verifies the
-    audit chain; about three minutes. Leaves nothing behind. With --json the story goes to stderr.
+    finds drift, lets an emergency override end although its worker is killed, takes everything back, lets one
+    change wait for a second person's approval and verifies the audit chain; about three minutes. Leaves
+    nothing behind. With --json the story goes to stderr.
 
     Exit code 0: the whole loop held, whatever the gain. 1: a promise was broken. 3: it cannot run here.
     """

@@ -54,6 +54,23 @@ class Course:
     recorded: Override
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How long something may take here, and the same in words."""
+
+    seconds: float
+    text: str
+
+
+def allow(seconds: float) -> Allowance:
+    """Answer what is allowed on a machine as busy as this one."""
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if busy <= 1:
+        return Allowance(seconds, f"{seconds:g} s allowed")
+    stretched = seconds * busy
+    return Allowance(stretched, f"{seconds:g} s allowed, {stretched:.1f} s on a machine as busy as this")
+
+
 def override(stage: Stage) -> None:
     """Act 8: start an override, see it hold, kill the worker, see it end, read the post-mortem."""
     narrator = stage.narrator
@@ -95,10 +112,10 @@ def _start(stage: Stage) -> tuple[Override, float]:
         stage, "override", "start", INSTANCE, *words, "--for", f"{LASTS_SECONDS}s", "--because", _BECAUSE
     )
     is_in_force = _running(stage) == SETTINGS
-    seconds, allowed = elapsed_seconds() - began, _allowed(IN_FORCE_WITHIN_SECONDS)
+    seconds, allowance = elapsed_seconds() - began, allow(IN_FORCE_WITHIN_SECONDS)
     stage.report.promise(
-        f"on the instance {seconds:.1f} s after the command was given, {allowed:.1f} s allowed",
-        holds=is_in_force and seconds <= allowed,
+        f"on the instance {seconds:.1f} s after the command was given, {allowance.text}",
+        holds=is_in_force and seconds <= allowance.seconds,
     )
     return stage.setpoint.overrides.all(is_open_only=True, instance=INSTANCE)[0], seconds
 
@@ -141,11 +158,11 @@ def _await_record(stage: Stage, started: Override) -> Override:
 
 def _promise_end(stage: Stage, course: Course) -> None:
     is_as_before = course.after == course.before
-    late, allowed = course.off_after_seconds, _allowed(OFF_WITHIN_SECONDS)
+    late, allowance = course.off_after_seconds, allow(OFF_WITHIN_SECONDS)
     back = ", ".join(f"{name} = {value}" for name, value in course.after.items())
     stage.report.promise(
-        f"off {late:.1f} s after its deadline with the worker dead, {allowed:.1f} s allowed: {back}",
-        holds=is_as_before and 0 <= late <= allowed,
+        f"off {late:.1f} s after its deadline with the worker dead, {allowance.text}: {back}",
+        holds=is_as_before and 0 <= late <= allowance.seconds,
     )
 
 
@@ -155,7 +172,7 @@ def _look_back(stage: Stage, course: Course) -> None:
     _run(stage, "override", "report", course.id, "--output", str(stage.post_mortem))
     link = course.recorded.ended_by
     stage.narrator.show(f"$ setpoint override report {course.id.partition('/')[2]}")
-    for line in _chapter(told):
+    for line in chapter(told):
         stage.narrator.note(line)
     stage.report.promise(
         f"post-mortem written: put back by the {link.value if link is not None else 'nobody'}",
@@ -177,8 +194,8 @@ def _look_back(stage: Stage, course: Course) -> None:
     }
 
 
-def _chapter(told: str) -> list[str]:
-    """Answer the lines of the chapter that tells it in short."""
+def chapter(told: str) -> list[str]:
+    """Answer the lines of a post-mortem's chapter that tells it in short."""
     lines = told.splitlines()
     rest = lines[lines.index(_CHAPTER) + 1 :]
     return rest[: rest.index("")]
@@ -216,11 +233,6 @@ def _await(is_so: Callable[[], bool], what: str) -> None:
         if elapsed_seconds() >= limit:
             raise LabError(f"{_LIMIT_SECONDS:g} s went by before {what}")
         time.sleep(_POLL_SECONDS)
-
-
-def _allowed(seconds: float) -> float:
-    """Answer what is allowed on a machine as busy as this one."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _tell_command(stage: Stage, *words: str) -> None:

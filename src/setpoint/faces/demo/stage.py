@@ -68,7 +68,7 @@ class Options:
 
 
 QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5, waits_for_evidence=False)
-"""Half a minute: the whole loop, with loads too short for advice or for a judgement."""
+"""Under a minute: the whole loop, with loads too short for advice or for a judgement."""
 
 
 @dataclass
