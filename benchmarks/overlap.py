@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from setpoint.store.records import AuditRow
+    from setpoint.store.chain import AuditRow
 
 SERVER_CONF = """
 log_statement = 'ddl'

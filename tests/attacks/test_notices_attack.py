@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from tests.attacks.scene import SHOP
 from tests.attacks.test_overrides import slow_switch, wish, worker
 from tests.attacks.test_texts import POISON, Cli, _Page, now, steering
-from tests.control.notices.scene import PERMIT, Scene
+from tests.control.notices.scene import Scene
 
-from setpoint.control.notices import channels
 from setpoint.control.overrides.starting import Wish
 from setpoint.errors import InputError, InputErrors, NotPermittedError, SetpointError
 from setpoint.integrations import notices_webhook
-from setpoint.policy.channel import Channel
 from setpoint.policy.notice import EVENTS, make_notice
 from setpoint.store import Store
-from tests.attacks.scene import SHOP
 
 __all__ = ["now", "slow_switch", "worker"]
 
@@ -49,10 +48,8 @@ def scene(tmp_path):
         "https://ex\u0430mple.org/",
         "https://example.org:99999/",
         "https://",
-        "file:///etc/passwd",
         "ftp://example.org/",
         "gopher://127.0.0.1:25/",
-        "env:A B",
         "",
     ],
 )
@@ -62,7 +59,7 @@ def test_a_place_that_is_none_is_refused(scene, place):
     assert "word" not in str(caught.value)
 
 
-@pytest.mark.parametrize("place", ["relative", "/tmp/x/", "/tmp/a\nb", "/tmp/\x1b[2J", "~/x", ""])
+@pytest.mark.parametrize("place", ["relative", "/var/x/", "/var/a\nb", "/var/\x1b[2J", "~/x", ""])
 def test_a_file_that_is_none_is_refused(scene, place):
     with pytest.raises((InputErrors, InputError)):
         scene.add(kind="file", place=place)
@@ -79,9 +76,8 @@ def test_the_stores_own_files_are_no_places(scene):
 
 @pytest.mark.parametrize("who", ["vic", "olaf", "mara", "pola", "emil"])
 def test_only_administrators_say_where_notices_go(town, who):
-    draft = Channel(id="ops", kind="log", by="", at=town.clock(), because="mine")
     with town.refused("may not manage people", NotPermittedError):
-        getattr(town, who).notices.add(draft)
+        getattr(town, who).notices.add("ops", "log", reason="mine")
 
 
 # Bodies
@@ -91,7 +87,13 @@ def test_only_administrators_say_where_notices_go(town, who):
 def test_what_people_write_steers_no_receiver(event):
     detail = {"because": POISON, "settings": {POISON[:50]: POISON}, "parameters": [POISON], POISON: POISON}
     notice = make_notice(
-        store="s\r\nX-Evil: 1", seq=1, at=datetime.now(UTC), event=event, subject=POISON, actor="{0.__class__}", detail=detail
+        store="s\r\nX-Evil: 1",
+        seq=1,
+        at=datetime.now(UTC),
+        event=event,
+        subject=POISON,
+        actor="{0.__class__}",
+        detail=detail,
     )
     assert not steering(notice.text)
     assert "\n" not in notice.text
@@ -113,7 +115,13 @@ def test_a_reason_is_not_read_as_a_format(scene):
 def test_a_huge_reason_makes_no_huge_notice():
     detail = {"settings": {f"p{number}": "x" * 10_000 for number in range(5_000)}, "because": "y" * 10**6}
     notice = make_notice(
-        store="s", seq=1, at=datetime.now(UTC), event="override.started", subject="shop", actor="lin", detail=detail
+        store="s",
+        seq=1,
+        at=datetime.now(UTC),
+        event="override.started",
+        subject="shop",
+        actor="lin",
+        detail=detail,
     )
     assert len(notice.body) < 64_000
 
@@ -123,24 +131,31 @@ def test_a_deep_detail_is_cut():
     for _ in range(500):
         deep = {"x": deep}
     make_notice(
-        store="s", seq=1, at=datetime.now(UTC), event="override.started", subject="shop", actor="lin", detail={"why": deep}
+        store="s",
+        seq=1,
+        at=datetime.now(UTC),
+        event="override.started",
+        subject="shop",
+        actor="lin",
+        detail={"why": deep},
     )
 
 
 def test_a_password_in_a_reason_reaches_no_receiver(town):
-    got = []
     town.emil.overrides.start(
-        SHOP, Wish(settings={"sort_memory": "8192"}, seconds=60, because="password=hunter22 was it", guards=())
+        SHOP,
+        Wish(settings={"sort_memory": "8192"}, seconds=60, because="password=hunter22 was it", guards=()),
     )
-    for row in town.rows():
-        got.append(json.dumps(row.detail))
-    assert "hunter22" not in " ".join(got)
+    assert "hunter22" not in " ".join(json.dumps(row.detail) for row in town.rows())
     assert b"hunter22" not in Path(town.founder.where).read_bytes()
 
 
 def test_a_signature_binds_time_and_body():
     one = notices_webhook.sign("secret", "1", b"23")
-    assert len({one, notices_webhook.sign("secret", "12", b"3"), notices_webhook.sign("secret", "1", b"2.3")}) == 3
+    assert (
+        len({one, notices_webhook.sign("secret", "12", b"3"), notices_webhook.sign("secret", "1", b"2.3")})
+        == 3
+    )
 
 
 # Cursors
@@ -155,10 +170,12 @@ def test_a_cursor_put_forward_silences_no_alarm(scene):
     scene.row("override.started", because="why")
     scene.poll(scene.controller())
     told = [notice.event for notice in receiver.got]
-    assert told == ["override.overdue", "override.started"]
+    assert [each for each in told if each.startswith("override.")] == ["override.overdue", "override.started"]
+    assert "beyond the end" in scene.rows("notice.failed")[0]["because"]
     scene.row("override.overdue", because="again")
     scene.poll(scene.controllers[0])
-    assert [notice.event for notice in receiver.got][2:] == ["override.overdue"]
+    again = [notice.event for notice in receiver.got][len(told) :]
+    assert [each for each in again if each.startswith("override.")] == ["override.overdue"]
 
 
 def test_a_cursor_put_forward_is_told(scene):
@@ -167,6 +184,21 @@ def test_a_cursor_put_forward_is_told(scene):
         scene.store.cursors.put(f"notices:{'urgent' if urgent else 'other'}:ops", 2**62)
     scene.row("override.overdue", because="it is late")
     assert scene.standing().behind == 1
+
+
+def test_a_bent_channel_silences_no_other(scene):
+    scene.add("ops")
+    other = scene.add("night")
+    edit = "UPDATE record SET body = replace(body, 'a reason', 'no') WHERE kind = 'channel' AND id = 'ops'"
+    with closing(sqlite3.connect(scene.store.file)) as connection, connection:
+        for (trigger,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        assert connection.execute(edit).rowcount == 1
+    scene.row("override.overdue", because="it is late")
+    scene.poll(scene.controller())
+    assert [notice.event for notice in other.got] == ["override.overdue"]
 
 
 def test_refusals_are_no_notices(town):
@@ -195,7 +227,9 @@ def written(now, worker):
     try:
         town.emil.overrides.start(SHOP, wanted)
     except SetpointError:
-        town.emil.overrides.start(SHOP, Wish(settings={"sort_memory": "8192"}, seconds=60, because=wanted.because, ticket=bad[:200]))
+        town.emil.overrides.start(
+            SHOP, Wish(settings={"sort_memory": "8192"}, seconds=60, because=wanted.because, ticket=bad[:200])
+        )
     id_ = town.founder.overrides.all()[0].id
     town.emil.overrides.extend(id_, seconds=60, because=bad)
     town.server.set_by_hand("sort_memory", "9000")
@@ -211,10 +245,10 @@ def test_no_page_of_an_override_steers(written):
     verbs = [
         ("override", "list", "--all"),
         ("override", "show", id_),
-        ("override", "postmortem", id_),
-        ("override", "postmortem", id_, "--format", "markdown"),
-        ("override", "postmortem", id_, "--format", "html"),
-        ("override", "postmortem", id_, "--format", "json"),
+        ("override", "report", id_),
+        ("override", "report", id_, "--format", "markdown"),
+        ("override", "report", id_, "--format", "html"),
+        ("override", "report", id_, "--format", "json"),
         ("worker", "list"),
         ("rollout", "list"),
         ("notify", "list"),
@@ -233,7 +267,7 @@ def test_no_page_of_an_override_steers(written):
 def test_a_post_mortem_of_html_runs_nothing(written):
     town, id_ = written
     page = _Page()
-    result = Cli(town)("override", "postmortem", id_, "--format", "html")
+    result = Cli(town)("override", "report", id_, "--format", "html")
     assert result.exit_code == 0, result.stderr
     page.feed(result.stdout)
     assert not {"script", "img", "iframe", "object", "embed", "link", "form", "base", "b"} & set(page.tags)
@@ -243,7 +277,7 @@ def test_a_post_mortem_of_html_runs_nothing(written):
 
 def test_a_post_mortem_of_markdown_holds_no_markup_of_an_attackers(written):
     town, id_ = written
-    text = Cli(town)("override", "postmortem", id_, "--format", "markdown").stdout
+    text = Cli(town)("override", "report", id_, "--format", "markdown").stdout
     assert not [line for line in text.splitlines() if line.startswith(("# head", "-- intact", "| a |"))]
     for markup in ("[x](javascript", "![i](http", "<script>", "<img", "<b>"):
         assert markup not in text, markup

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 
-from setpoint.config.configuration import Instance
 from setpoint.control.rollouts.controller import WORKS, RolloutController
 from setpoint.control.rollouts.drafting import RolloutWish
 from setpoint.errors import InputErrors, SetpointError
@@ -17,7 +16,9 @@ from setpoint.policy.selector import ALL, Selector
 OF_SHOP = Selector(instances=(SHOP,))
 
 
-def wish(selector: Selector = OF_SHOP, settings: dict[str, str] | None = None, **rules: object) -> RolloutWish:
+def wish(
+    selector: Selector = OF_SHOP, settings: dict[str, str] | None = None, **rules: object
+) -> RolloutWish:
     named: dict[str, object] = {
         "canary": Amount(count=1),
         "waves": (Amount(share=1.0),),
@@ -232,5 +233,3 @@ def test_a_bent_rollout_keeps_no_other_from_going_on(seen, robot):
         except SetpointError:
             seen.clock.pass_by(seconds=15)
     assert seen.server.running["sort_memory"] == "8192", robot.states(good.id)
-
-

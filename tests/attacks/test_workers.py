@@ -1,15 +1,16 @@
-"""Workers: what stands in tables that no chain covers gains nothing for whoever can write there, nor do files."""
+"""Workers: rows that no chain covers, and files, gain nothing for whoever can write them."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 from tests.attacks.scene import SHOP, Attacked
-from tests.attacks.test_overrides import HALF_HOUR, newest, slow_switch, wish, worker
+from tests.attacks.test_overrides import newest, slow_switch, wish, worker
 from tests.control.overrides.ordering import Overridden, wait_until
 
 from setpoint.config.override import LinkKind, LinkState, OverrideState
@@ -50,7 +51,7 @@ def test_a_lease_of_nobody_keeps_no_alarm_from_being_raised(town, worker):
     until = (town.clock() + timedelta(days=900)).isoformat()
     town.meddle(
         (
-            "UPDATE lease SET holder = 'nobody', until = ?, seconds = 1e9, renewals = renewals + 1 WHERE name = ?",
+            "UPDATE lease SET holder = 'nobody', until = ?, seconds = 1e9 WHERE name = ?",
             (until, f"override:{started.id}"),
         )
     )
@@ -188,10 +189,9 @@ def test_no_secret_stands_in_files_or_on_the_command_line(folder, shop, tmp_path
     try:
         assert armed.state is LinkState.ARMED
         number = armed.detail.split()[1]
-        with open(f"/proc/{number}/environ", "rb") as stream:
-            assert b"st_secret_token" not in stream.read()
-        with open(f"/proc/{number}/cmdline", "rb") as stream:
-            assert b"hunter22" not in stream.read()
+        process = Path("/proc") / number
+        assert b"st_secret_token" not in (process / "environ").read_bytes()
+        assert b"hunter22" not in (process / "cmdline").read_bytes()
         for path in folder.rglob("*"):
             if path.is_file():
                 assert b"hunter22" not in path.read_bytes()

@@ -75,6 +75,8 @@ class Deeds(RuleBasedStateMachine):
             self.fate.left, self.fate.strike, self.fate.is_dead = 0, None, False
             self.fate.is_store_away = False
             self.law.end()
+            if kind != "start":  # which has to tell first what it began
+                self.close_what_is_over()
 
     def tempt_fate(self, dice: Random, name: str, share: float = 0.4, longest: int = 60) -> None:
         """Have something happen at some later call to the store or to an instance, or nothing."""

@@ -152,7 +152,6 @@ class Process:
         self.id = f"worker-{number}"
         self.context = stage.process()
         self.reconciler = Reconciler()
-        self.reconciler._enders = self.reconciler._watchers = Inline()
         self.since = stage.clocks.seconds
 
     def poll(self) -> None:
@@ -245,7 +244,7 @@ class Stage:
 
     def spooled(self, folder: str, link: LinkKind, grace_seconds: float) -> list[str]:
         """Have a spool's orders that are due ended; answer which."""
-        keeper = Reverting(Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds)
+        keeper = Reverting(Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds, clock=self.clocks.host)
         keeper._pool = pool = Later()
         due = [
             order
@@ -269,6 +268,7 @@ class Stage:
         self._stand_at_the_servers()
         self._stand_at_the_store()
         self._patch(starting, "ThreadPoolExecutor", Inline)
+        self._patch(reconciler, "ThreadPoolExecutor", Inline)
         self._patch(reconciler, "time", SimpleNamespace(monotonic=elapsed))
         self._patch(reverting, "elapsed_seconds", elapsed)
         self._patch(reverting, "utc_now", self.clocks.host)

@@ -6,7 +6,7 @@ import random
 import re
 import sqlite3
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,6 +25,9 @@ QUEUE_TIMEOUT_SECONDS = 60.0
 """How long a writer waits for other threads of its own process, and anybody for a connection to a server."""
 
 CONNECT_TIMEOUT_SECONDS = 5
+
+ANSWER_SECONDS = 30.0
+"""How long a server may take for the answer to one statement."""
 
 _SILENCE_MS = 20_000
 """How long a server may leave what was sent to it unacknowledged, in milliseconds."""
@@ -96,8 +99,36 @@ def make_engine(url: URL) -> Engine:
         max_overflow=0,
         pool_timeout=QUEUE_TIMEOUT_SECONDS,
     )
+    event.listen(engine, "do_connect", _connect_bounded)
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def _connect_bounded(_dialect: object, _record: object, arguments: Any, named: Any) -> Any:
+    """Connect so that no statement waits for ever on a server that says nothing."""
+    return _bounded_connection().connect(*arguments, **named)
+
+
+@cache
+def _bounded_connection() -> Any:
+    """Answer the client's class of connections, with an end to its patience; loaded at first use."""
+    import psycopg
+
+    class Bounded(psycopg.Connection[Any]):
+        """A connection that is closed when the server leaves it without an answer for too long."""
+
+        def wait(self, gen: Any, *options: Any, **more: Any) -> Any:
+            """Wait for an answer; raise `OperationalError` when none comes in time."""
+            try:
+                return super().wait(gen, *options, **{"timeout": ANSWER_SECONDS, **more})
+            except psycopg.OperationalError as fault:
+                if "timeout" not in type(fault).__name__.lower():
+                    raise
+                self.pgconn.finish()
+                message = f"the server gave no answer for {ANSWER_SECONDS:g} s"
+                raise psycopg.OperationalError(message) from None
+
+    return Bounded
 
 
 def _open_file(path: str) -> sqlite3.Connection:

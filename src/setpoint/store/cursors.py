@@ -1,4 +1,4 @@
-"""Cursors: how far somebody who follows the audit log has come; they only go forward."""
+"""Cursors: how far somebody who follows the audit log has come; they go forward, to its end at most."""
 
 from __future__ import annotations
 
@@ -31,3 +31,9 @@ class Cursors:
             add_missing(connection, cursors, [{"name": name, "seq": seq}])
             is_behind = (cursors.c.name == name, cursors.c.seq < seq)
             connection.execute(update(cursors).where(*is_behind).values(seq=seq))
+
+    def put_back(self, name: str, seq: int, *, beyond: int) -> bool:
+        """Set a cursor that stands beyond a row, where nobody can have come yet; answer whether it did."""
+        is_beyond = (cursors.c.name == name, cursors.c.seq > beyond)
+        with self._database.write_beside() as connection:
+            return connection.execute(update(cursors).where(*is_beyond).values(seq=seq)).rowcount > 0

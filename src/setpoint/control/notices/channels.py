@@ -139,7 +139,10 @@ def try_out(context: Context, name: str, *, permit: Permit) -> Notice:
 def standing(context: Context, channel: Channel) -> Standing:
     """Say how far a channel is behind, and what keeps it."""
     store, configuration = context.store, context.head()[1]
-    told = {each: store.cursors.get(cursor_of(channel, is_urgent=each)) for each in (True, False)}
+    head = store.audit.head().seq
+    places = {each: store.cursors.get(cursor_of(channel, is_urgent=each)) for each in (True, False)}
+    # One beyond the end of the log is none, and is begun anew by whoever serves the channel next.
+    told = {each: seq if seq <= head else 0 for each, seq in places.items()}
     reached = {each: max(seq, channel.since_seq) for each, seq in told.items()}
     rows = store.audit.rows(after_seq=min(reached.values()), limit=COUNTED_ROWS)
     behind = [

@@ -7,14 +7,16 @@ channel is served by a thread of its own, and by one worker at a time.
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from setpoint.control.notices.channels import MOST_CHANNELS, channels, last_fault
+from setpoint.control.notices.channels import MOST_CHANNELS, channels, find, last_fault
 from setpoint.control.notices.reminders import remind
 from setpoint.control.notices.telling import (
     FAILED,
@@ -25,7 +27,7 @@ from setpoint.control.notices.telling import (
     notice_of,
     subject_of,
 )
-from setpoint.errors import HeldError, SetpointError, StoreUnavailableError
+from setpoint.errors import HeldError, NotFoundError, SetpointError, StoreUnavailableError, TamperedError
 from setpoint.integrations.notices import sink_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ _BUSY_SECONDS = 0.1
 _PASS = timedelta(seconds=10)
 """How long one worker serves a channel before others may."""
 _BATCH_ROWS = 500
+_LOG = logging.getLogger("setpoint.worker")
 _FAR_ROWS = 500
 """So many rows that a channel does not want are worth moving its place on."""
 
@@ -139,7 +142,14 @@ class Route:
 
     def _begin(self, context: Context, channel: Channel) -> None:
         for way in self._ways:
-            seq = context.store.cursors.get(cursor_of(channel, is_urgent=way.is_urgent))
+            name = cursor_of(channel, is_urgent=way.is_urgent)
+            seq = context.store.cursors.get(name)
+            if seq > (head := context.store.audit.head().seq) and context.store.cursors.put_back(
+                name, channel.since_seq, beyond=head
+            ):
+                why = "its place was beyond the end of the audit log: all since it was added is told again"
+                _note(context, channel, FAILED, {"because": why, "row": seq})
+                seq = 0
             way.begin_after(max(seq, channel.since_seq))
 
     def _next(self, context: Context, channel: Channel) -> tuple[Way, AuditRow] | None:
@@ -223,7 +233,7 @@ class NoticeController:
 
         Raises what a pass raised, such as `StoreUnavailableError`; a channel that fails raises nothing.
         """
-        found = {channel.id: channel for channel in channels(context)}
+        found = {channel.id: channel for channel in _sound_channels(context)}
         for gone in self._routes.keys() - found.keys() - self._running.keys():
             del self._routes[gone]
         for name in found.keys() - self._running.keys():
@@ -246,6 +256,20 @@ class NoticeController:
         for each in done:
             each.result()
         return _BUSY_SECONDS if behind else _IDLE_SECONDS
+
+
+def _sound_channels(context: Context) -> tuple[Channel, ...]:
+    """Answer the channels; where one was bent, all others: whoever bends one silences no other."""
+    try:
+        return channels(context)
+    except TamperedError as fault:
+        _LOG.error("%s", fault)
+    found: dict[str, Channel] = {}
+    for row in context.store.audit.rows(action="channel.added"):
+        id_ = row.subject.removeprefix("channel:")
+        with suppress(NotFoundError, TamperedError):
+            found[id_] = find(context, id_).value
+    return tuple(found.values())
 
 
 def _note_failure(context: Context, channel: Channel, row: AuditRow, why: str) -> tuple[datetime, str] | None:

@@ -68,6 +68,7 @@ START_LEASE_SECONDS = 30.0
 """How long whoever starts an override is waited for before it is taken to be cut short."""
 
 _LEAST_SECONDS = 1.0
+_MOST_GUARDS = 50
 _AT_ONCE = 8
 """How many instances are overridden at the same time."""
 
@@ -117,14 +118,37 @@ def start(
 
 
 def propose(context: Context, name: str, wish: Wish) -> Change:
-    """Ask for the emergency quorum that policy names for an override; raise `RefusedError` where none is."""
+    """Ask for the emergency quorum that policy names for an override; raise `RefusedError` where none is.
+
+    For what is in force already it is asked for an extension of that: `wish.seconds` is how long it is to
+    last in all then.
+    """
     wish = _checked(wish)
     observation, catalog = observe(context, name)
-    made = _plan(context, name, wish.settings, observation, catalog, "")
-    moves = moves_of({step.parameter: step.text for step in made.steps if step.parameter}, observation)
+    settings = _in_force(context, name, wish.settings, catalog)
+    if settings is None:
+        made = _plan(context, name, wish.settings, observation, catalog, "")
+        settings = {step.parameter: step.text for step in made.steps if step.parameter}
+    moves = moves_of(settings, observation)
     return propose_override(
         context, moves, wish.seconds, observation, catalog, reason=wish.because, ticket=wish.ticket
     )
+
+
+def _in_force(
+    context: Context, name: str, settings: Mapping[str, SettingText], catalog: Catalog
+) -> dict[str, SettingText] | None:
+    """Answer what an override in force sets, as it is kept, where it is just what is asked for."""
+    for override in overridden.overrides(context, is_open_only=True, instance=name):
+        held = {key.lower(): text for key, text in override.settings.items()}
+        is_same = held.keys() == settings.keys() and all(
+            text is not None and wanted is not None and catalog.is_same(key, text, wanted)
+            for key, text in held.items()
+            for wanted in (settings[key],)
+        )
+        if override.is_desired and is_same:
+            return override.settings
+    return None
 
 
 def _started(context: Context, name: str, wish: Wish, batch: str) -> Started:
@@ -285,7 +309,10 @@ def _checked(wish: Wish) -> Wish:
         for name, text in wish.settings.items()
         if text is None
     )
-    for guard in wish.guards:
+    if len(wish.guards) > _MOST_GUARDS:
+        message = f"{len(wish.guards)} guards are more than the {_MOST_GUARDS} that are watched"
+        faults.append(InputError(message, next_step="join those that belong together: A < 1 and B < 2"))
+    for guard in wish.guards[:_MOST_GUARDS]:
         try:
             compile_guardrail(guard, source="--guard")
         except InputErrors as found:
