@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ from setpoint.config.configuration import Configuration, Instance
 from setpoint.config.fleet_document import write_fleet
 from setpoint.control.rollouts.drafting import RolloutWish
 from setpoint.engines.simulated.driver import keep, server_at
+from setpoint.errors import RefusedError
 from setpoint.lab.binaries import cache_folder, choose_binaries
 from setpoint.lab.launch import PrivatePostgres
 from setpoint.policy.rollout import Amount, RolloutRules
@@ -53,7 +55,11 @@ LONGEST_ROLLOUT_SECONDS = 240.0
 _PROGRAM = "from setpoint.faces.cli import main; main()"
 _PERSON = "a person"
 _KEPT = {"simulated": {"sort_memory": "8MB"}, "postgresql": {"work_mem": "8MB"}}
-_ROLLED_OUT = {"simulated": {"checkpoint_interval": "600"}, "postgresql": {"checkpoint_timeout": "10min"}}
+_ROLLED_OUT = {
+    "simulated": ("checkpoint_interval", ("600", "900")),
+    "postgresql": ("checkpoint_timeout", ("10min", "15min")),
+}
+"""What is rolled out, one text after the other."""
 
 
 @dataclass
@@ -107,7 +113,7 @@ class Killing:
     _gone: set[str] = field(default_factory=set, init=False)
     _chance: random.Random = field(default_factory=lambda: random.Random(4), init=False)
 
-    def go_on(self, seconds: float, fleet: Fleet) -> None:
+    def go_on(self, seconds: float, fleet: Fleet, rollouts: Rollouts) -> None:
         """Let time pass; the last kill comes while there is time to see what follows from it."""
         began = time.monotonic()
         pause = min(max(seconds / 8, 4.0), 20.0)
@@ -117,7 +123,9 @@ class Killing:
                 self._kill()
                 fleet.change_by_hand(self._chance)
                 next_kill = here + self._chance.uniform(0.6, 1.4) * pause
-            time.sleep(0.1)
+            if here < began + 0.5 * seconds:
+                rollouts.go_on()
+            time.sleep(0.5)
 
     def _kill(self) -> None:
         """Kill so many that two are left, two at most."""
@@ -128,8 +136,8 @@ class Killing:
         ]
         count = max(min(KILLED_AT_ONCE, len(living) - (WORKERS - KILLED_AT_ONCE)), 0)
         for victim in self._chance.sample(living, count):
-            os.kill(victim.pid, signal.SIGKILL)
             self.died[victim.pid] = self.setpoint.now()
+            os.kill(victim.pid, signal.SIGKILL)
             self._gone.add(victim.id)
         if self.tell:
             print(f"    killed {count} of {len(living)}, load {os.getloadavg()[0]:.1f}", flush=True)
@@ -148,7 +156,7 @@ class Found:
     wrong: list[str]
     rollouts: list[tuple[Rollout, dict[str, int]]]
     rollout_seconds: float
-    """When the last rollout was over, from its start."""
+    """When the last rollout was over, from the start of the first."""
 
     @property
     def not_kept(self) -> int:
@@ -175,23 +183,45 @@ def workers(
         process.wait(120)
 
 
-def start_rollouts(setpoint: Setpoint, seconds: float, *, is_with_servers: bool) -> list[str]:
-    """Take a change over each engine's instances, in waves whose soak fits into the run."""
-    rules = RolloutRules(
-        canary=Amount(count=2),
-        waves=(Amount(share=0.25), Amount(share=0.6), Amount(share=1.0)),
-        baseline_seconds=2.0,
-        soak_seconds=min(max(seconds / 12, 1.0), 30.0),
-        sample_seconds=5.0,
-    )
-    engines = ("simulated", "postgresql") if is_with_servers else ("simulated",)
-    wishes = [
-        RolloutWish(
-            selector=parse_selector(f"engine={each}"), because="so", settings=_ROLLED_OUT[each], rules=rules
+@dataclass
+class Rollouts:
+    """Takes a change over each engine's instances, in waves whose soak fits into the run, again and again."""
+
+    setpoint: Setpoint
+    fleet: Fleet
+    seconds: float
+    ids: list[str] = field(default_factory=list, init=False)
+
+    def start(self) -> None:
+        """Start one over each engine."""
+        rules = RolloutRules(
+            canary=Amount(count=2),
+            waves=(Amount(share=0.25), Amount(share=0.6), Amount(share=1.0)),
+            baseline_seconds=2.0,
+            soak_seconds=min(max(self.seconds / 12, 1.0), 30.0),
+            sample_seconds=5.0,
         )
-        for each in engines
-    ]
-    return [setpoint.rollouts.start(wish).id for wish in wishes]
+        for engine in ("simulated", "postgresql") if self.fleet.servers else ("simulated",):
+            name, texts = _ROLLED_OUT[engine]
+            wish = RolloutWish(
+                selector=parse_selector(f"engine={engine}"),
+                because="the benchmark",
+                settings={name: texts[len(self.ids) // 2 % len(texts)]},
+                rules=rules,
+            )
+            self.ids.append(self.setpoint.rollouts.start(wish).id)
+
+    def go_on(self) -> None:
+        """Start others when the last ones are over, unless somebody's changes stand against it just now."""
+        if self.setpoint.rollouts.all(is_open_only=True):
+            return
+        with suppress(RefusedError):
+            self.start()
+
+    def outcomes(self) -> list[tuple[Rollout, dict[str, int]]]:
+        """Answer each rollout, and how many of its targets came to which state."""
+        views = [self.setpoint.rollouts.get(each) for each in self.ids]
+        return [(view.rollout, Counter(each.state.value for each in view.targets)) for view in views]
 
 
 def run(
@@ -214,8 +244,9 @@ def run(
                 lambda: not wrong(setpoint, names), "everything was seen, and is as it should be", pause=1.0
             )
             began, clock = setpoint.now(), time.monotonic()
-            ids = start_rollouts(setpoint, seconds, is_with_servers=bool(fleet.servers))
-            killing.go_on(seconds, fleet)
+            rollouts = Rollouts(setpoint, fleet, seconds)
+            rollouts.start()
+            killing.go_on(seconds, fleet, rollouts)
             _await(lambda: not setpoint.rollouts.all(is_open_only=True), "the rollouts are over", pause=1.0)
             took, ended = time.monotonic() - clock, setpoint.now()
             _await(lambda: not wrong(setpoint, names), "what was changed by hand was put right", pause=1.0)
@@ -230,7 +261,7 @@ def run(
             applies=sum(map(len, by_audit.values())),
             sessions=sum(map(len, by_servers.values())),
             wrong=wrong(setpoint, names),
-            rollouts=[_outcome(setpoint, each) for each in ids],
+            rollouts=rollouts.outcomes(),
             rollout_seconds=took,
         )
 
@@ -251,12 +282,6 @@ def wrong(setpoint: Setpoint, names: Sequence[str]) -> list[str]:
     return unseen or [name for name in kept if any(each.is_deviation for each in setpoint.drift(name)[1])]
 
 
-def _outcome(setpoint: Setpoint, id_: str) -> tuple[Rollout, dict[str, int]]:
-    view = setpoint.rollouts.get(id_)
-    states = [each.state.value for each in view.targets]
-    return view.rollout, {each: states.count(each) for each in states}
-
-
 def _await(is_so: Callable[[], object], what: str, *, pause: float = 0.2) -> None:
     deadline = time.monotonic() + LONGEST_ROLLOUT_SECONDS
     while not is_so():
@@ -268,7 +293,7 @@ def _await(is_so: Callable[[], object], what: str, *, pause: float = 0.2) -> Non
 def report(figures: Figures, found: Found, interval_seconds: float) -> None:
     """Print the figures beside their targets."""
     for each, states in found.rollouts:
-        print(f"    rollout over {each.selector}: {each.state.value} {each.why}, {states}")
+        print(f"    rollout over {each.selector}: {each.state.value} {each.why}, {dict(states)}")
     for each in (*found.by_audit, *found.by_servers, *found.wrong):
         print(f"    {each}")
     what = f"longest unobserved, {found.kills} workers killed"

@@ -48,7 +48,8 @@ def test_workers_are_killed_two_at_a_time_while_rollouts_go_on(bench, where, tmp
     assert found.sessions >= 2 * len(servers)
     assert found.applies >= 20
     assert (found.by_audit, found.by_servers, found.wrong) == ([], [], [])
-    assert [rollout.state.value for rollout, _ in found.rollouts] == ["done", "done"]
+    assert len(found.rollouts) >= 2
+    assert {rollout.state.value for rollout, _ in found.rollouts} == {"done"}
     assert found.not_kept == 0
 
 

@@ -167,7 +167,10 @@ class Deeds(RuleBasedStateMachine):
                 instance=row.instance,
                 ours=held,
                 before={name: self.stood(row.instance, name) for name in held},
-                since=max((self.stood(row.instance, name).since for name in held), default=since),
+                since=min(
+                    (cell.since for key, cell in self.law.touched.items() if key[0] == row.instance),
+                    default=since,
+                ),
                 due=due,
                 has_guards=bool(guards),
                 written=frozenset(name for name in held if (row.instance, name) in self.law.touched),
@@ -236,8 +239,8 @@ class Deeds(RuleBasedStateMachine):
     def end(self, dice: Random, hold: Hold) -> None:
         context, self.fate.has_struck = self.stage.process(), False
         self.tempt_fate(dice, hold.instance)
-        self.attempt("end", lambda: ending.end(context, hold.id, because="it is over"))
         hold.is_ended_by_hand = True
+        self.attempt("end", lambda: ending.end(context, hold.id, because="it is over"))
 
     # Layers and plans
 

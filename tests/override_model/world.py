@@ -244,7 +244,9 @@ class Stage:
 
     def spooled(self, folder: str, link: LinkKind, grace_seconds: float) -> list[str]:
         """Have a spool's orders that are due ended; answer which."""
-        keeper = Reverting(Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds, clock=self.clocks.host)
+        keeper = Reverting(
+            Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds, clock=self.clocks.host
+        )
         keeper._pool = pool = Later()
         due = [
             order

@@ -71,7 +71,7 @@ def desired_of(
         template_settings=filled.texts() if filled is not None else None,
         overrides=overrides,
     )
-    resolved = {_listed_name(catalog, key): setting for key, setting in resolve(layers, at).items()}
+    resolved = {listed_name(catalog, key): setting for key, setting in resolve(layers, at).items()}
     return Desired(resolved, filled, facts, claims)
 
 
@@ -137,7 +137,7 @@ def _given_texts(observation: Observation) -> dict[str, SettingText]:
     }
 
 
-def _listed_name(catalog: Catalog, name: str) -> str:
+def listed_name(catalog: Catalog, name: str) -> str:
     """Answer a name as the instance lists it (``TimeZone`` for ``timezone``); an unknown one as it is."""
     parameter = catalog.find(name)
     return parameter.name if parameter is not None else name

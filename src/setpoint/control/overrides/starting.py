@@ -6,10 +6,9 @@ cut short is ended by whoever notices.
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from setpoint.config.resolve import Resolved
 from setpoint.control import admission, gate, overridden, proposals, words
 from setpoint.control.budget import weigh
 from setpoint.control.clock import moment_after
-from setpoint.control.desired import claims_of
+from setpoint.control.desired import claims_of, listed_name
 from setpoint.control.execution import make_application
 from setpoint.control.logbook import Logbook
 from setpoint.control.notary import checkpoint_if_due
@@ -31,6 +30,7 @@ from setpoint.control.overrides import chain, ending
 from setpoint.control.overrides.admission import admit_override, propose_override
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import first_order
+from setpoint.control.overrides.wish import Wish, checked
 from setpoint.control.past import keep_plan
 from setpoint.control.urgency import moves_of
 from setpoint.control.watch import observe
@@ -46,7 +46,6 @@ from setpoint.errors import (
     RefusedError,
     SetpointError,
 )
-from setpoint.policy.guardrail import compile_guardrail
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -67,26 +66,8 @@ if TYPE_CHECKING:
 START_LEASE_SECONDS = 30.0
 """How long whoever starts an override is waited for before it is taken to be cut short."""
 
-_LEAST_SECONDS = 1.0
-_MOST_GUARDS = 50
 _AT_ONCE = 8
 """How many instances are overridden at the same time."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What somebody wants in an emergency, and for how long.
-
-    `guards` are formulas over metrics that end it early when they do not hold; `accept_risk` is why they
-    accept that memory may be exceeded.
-    """
-
-    settings: Mapping[str, SettingText]
-    seconds: float
-    because: str
-    ticket: str = ""
-    guards: tuple[str, ...] = ()
-    accept_risk: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +87,7 @@ def start(
     With `is_all_or_none` those that were started are ended again where one could not be. Raises `InputErrors`
     for a wish that no instance could be given.
     """
-    wish = _checked(wish)
+    wish = checked(wish)
     if not names:
         raise InputError("no instance is meant", next_step="`setpoint instance list` shows them")
     batch = f"b{uuid4().hex[:10]}"
@@ -123,7 +104,7 @@ def propose(context: Context, name: str, wish: Wish) -> Change:
     For what is in force already it is asked for an extension of that: `wish.seconds` is how long it is to
     last in all then.
     """
-    wish = _checked(wish)
+    wish = checked(wish)
     observation, catalog = observe(context, name)
     settings = _in_force(context, name, wish.settings, catalog)
     if settings is None:
@@ -288,46 +269,6 @@ class _Start:
             )
 
 
-def _checked(wish: Wish) -> Wish:
-    """Answer a wish with its texts as they are kept; raise `InputErrors` with all its faults."""
-    faults = list(words.reason_faults(wish.because))
-    faults += words.word_faults(wish.ticket, "ticket")
-    faults += words.word_faults(wish.accept_risk, "reason for the risk", words.MAX_REASON)
-    if not wish.settings:
-        faults.append(InputError("no setting is given", next_step="name one: work_mem=8MB"))
-    if not _LEAST_SECONDS <= wish.seconds < float("inf"):
-        message = f"an override lasts {_LEAST_SECONDS:g} s at least, not {wish.seconds:g} s"
-        faults.append(InputError(message, next_step="say for how long: --for 30m"))
-    spelled = Counter(name.lower() for name in wish.settings)
-    faults += (
-        InputError(f"{name} is named {count} times", next_step="name it once")
-        for name, count in spelled.items()
-        if count > 1
-    )
-    faults += (
-        InputError(f"{name}: an override sets a value", next_step=f"{name}=VALUE")
-        for name, text in wish.settings.items()
-        if text is None
-    )
-    if len(wish.guards) > _MOST_GUARDS:
-        message = f"{len(wish.guards)} guards are more than the {_MOST_GUARDS} that are watched"
-        faults.append(InputError(message, next_step="join those that belong together: A < 1 and B < 2"))
-    for guard in wish.guards[:_MOST_GUARDS]:
-        try:
-            compile_guardrail(guard, source="--guard")
-        except InputErrors as found:
-            faults += found.faults
-    if faults:
-        raise InputErrors(faults)
-    return replace(
-        wish,
-        settings={name.lower(): text for name, text in wish.settings.items()},
-        because=words.masked(wish.because),
-        ticket=words.masked(wish.ticket),
-        accept_risk=words.masked(wish.accept_risk).strip(),
-    )
-
-
 def _plan(
     context: Context,
     name: str,
@@ -339,7 +280,11 @@ def _plan(
     """Plan what an override does, and nothing else; raise `InputErrors` or `RefusedError` where it cannot."""
     engine = context.engine_of(context.head()[1].instance(name))
     layer = Layer(LayerKind.OVERRIDE, name, dict(settings))
-    wanted = {key: Resolved(text, (layer,)) for key, text in settings.items() if text is not None}
+    wanted = {
+        listed_name(catalog, key): Resolved(text, (layer,))
+        for key, text in settings.items()
+        if text is not None
+    }
     made = make_plan(engine, wanted, observation, catalog, revision=revision)
     blocked = [InputError(f"{each.parameter}: {each.why}", next_step=each.next_step) for each in made.blocked]
     if blocked:

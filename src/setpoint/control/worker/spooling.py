@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import LinkKind
-from setpoint.control.clock import boot_moment
+from setpoint.control.clock import boot_moment, elapsed_seconds
 from setpoint.control.overrides.reverting import Reverting
 from setpoint.control.overrides.spool import Spool
 from setpoint.errors import SetpointError
@@ -35,6 +35,7 @@ class Spooler:
     def __init__(self, folder: Path, read_secret: Callable[[str], str | None]) -> None:
         self._spool = Spool(folder)
         self._read_secret = read_secret
+        self._began_at = 0.0
         self._reverting = Reverting(self._spool, LinkKind.SPOOL, grace_seconds=GRACE_SECONDS)
 
     @property
@@ -43,7 +44,14 @@ class Spooler:
         return bool(self._spool.orders())
 
     def poll(self, context: Context) -> float:
-        """Begin to end what is due; answer the seconds until something is."""
+        """Begin to end what is due; answer the seconds until something is.
+
+        What was due already when this worker came is the reconciler's first, too.
+        """
+        self._began_at = self._began_at or elapsed_seconds()
+        left = self._began_at + GRACE_SECONDS - elapsed_seconds()
+        if left > 0:
+            return min(left, _POLL_SECONDS)
         now = None
         with suppress(SetpointError):  # before the store first answered nobody knows its time
             now = context.now()

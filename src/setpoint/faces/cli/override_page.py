@@ -170,11 +170,11 @@ def ended_text(override: Override) -> str:
     why = override.ending_why.value if override.ending_why is not None else "not known why"
     if override.ending_why is EndReason.BY_HAND and override.ending_by:
         why += f" of {override.ending_by}"
-    by = override.ended_by.value if override.ended_by is not None else "no link that is known"
+    by = f"put back by the {override.ended_by.value}" if override.ended_by is not None else "put back by hand"
+    if override.ended_by is None and override.ending_why is not EndReason.BY_HAND:
+        by = "found put back"
     late = override.late_seconds or 0.0
-    words = (
-        f"{moment_text(override.ended_at)}, {why}, put back by the {by}, {span_text(late)} after it was due"
-    )
+    words = f"{moment_text(override.ended_at)}, {why}, {by}, {span_text(late)} after it was due"
     return f"{words}: {override.ending_because}" if override.ending_because else words
 
 
