@@ -191,6 +191,7 @@ class Rollouts:
     fleet: Fleet
     seconds: float
     ids: list[str] = field(default_factory=list, init=False)
+    _round: int = field(default=0, init=False)
 
     def start(self) -> None:
         """Start one over each engine."""
@@ -206,10 +207,11 @@ class Rollouts:
             wish = RolloutWish(
                 selector=parse_selector(f"engine={engine}"),
                 because="the benchmark",
-                settings={name: texts[len(self.ids) // 2 % len(texts)]},
+                settings={name: texts[self._round % len(texts)]},
                 rules=rules,
             )
             self.ids.append(self.setpoint.rollouts.start(wish).id)
+        self._round += 1
 
     def go_on(self) -> None:
         """Start others when the last ones are over, unless somebody's changes stand against it just now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
@@ -137,6 +138,19 @@ def test_guards_are_formulas_and_not_without_number(town):
     for bad in (("1" * 100_000 + " < 2",), ("__import__('os')",), ("temp_bytes < 1",) * 1000):
         with town.refused("."):
             town.emil.overrides.start(SHOP, wish(guards=bad, sort_memory="8192"))
+
+
+def test_no_password_is_overridden_and_so_kept(town):
+    """What a layer may not hold, an order on disk, a job on the server and the store may not either."""
+    bad = wish(connection_greeting="host=db1 password=hunter22")
+    for attempt in (town.emil.overrides.start, town.emil.overrides.propose):
+        with town.refused("a password stands in the text"):
+            attempt(SHOP, bad)
+    with town.refused("longer"):
+        town.emil.overrides.start(SHOP, wish(connection_greeting="x" * 1_000_000))
+    state = town.context.state
+    kept = [Path(town.founder.where), *(each for each in state.rglob("*") if each.is_file())]
+    assert not [each for each in kept if b"hunter22" in each.read_bytes()]
 
 
 # Approvals

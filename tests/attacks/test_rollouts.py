@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 
@@ -79,6 +81,12 @@ def test_who_may_not_apply_starts_and_steers_none(seen, robot, who):
 def test_who_may_apply_and_not_edit_brings_in_no_setting(seen):
     with seen.refused("may not edit"):
         seen.emil.rollouts.start(wish(settings={"sort_memory": "8192"}))
+
+
+def test_no_password_is_rolled_out_and_so_kept(seen):
+    with seen.refused("a password stands in the text"):
+        seen.olaf.rollouts.start(wish(settings={"connection_greeting": "host=db1 password=hunter22"}))
+    assert b"hunter22" not in Path(seen.founder.where).read_bytes()
 
 
 def test_who_may_apply_to_some_reaches_no_other(seen):

@@ -13,6 +13,7 @@ from setpoint.control.authors import editors_of
 from setpoint.control.electorate import electorate_of
 from setpoint.control.gate import authenticate, principal_named, refuse, require, require_somewhere
 from setpoint.control.permit import Permit
+from setpoint.control.standing import is_base_current
 from setpoint.control.subject import policies_of, subject_of
 from setpoint.control.watch import catalog_of
 from setpoint.engines.plan import StepKind
@@ -147,11 +148,14 @@ def let_pass(
     )
 
 
-def check_ground(context: Context, permit: Permit) -> None:
-    """Raise `ConflictError` when the configuration, policies included, moved since a permit was given."""
-    if permit.head is not None and permit.head != _head_id(context):
+def check_ground(context: Context, permit: Permit, name: str) -> None:
+    """Raise `ConflictError` when policy, or what an instance is told, moved since a permit was given.
+
+    An edit of other instances is none of its business: on a busy store there is always one.
+    """
+    if permit.head is not None and not is_base_current(context, permit.head, (f"instance:{name}",)):
         message = "the configuration was changed in this very moment"
-        raise ConflictError(message, next_step="make a new plan and read it again")
+        raise ConflictError(message, where=name, next_step="make a new plan and read it again")
 
 
 def _head_id(context: Context) -> str:

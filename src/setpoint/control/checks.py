@@ -22,10 +22,10 @@ from setpoint.integrations.secrets import reference_fault
 from setpoint.policy.document import check_policy, read_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from setpoint.catalog import Catalog
-    from setpoint.config.configuration import Configuration, Settings, TemplateUse
+    from setpoint.config.configuration import Configuration, SettingText, TemplateUse
 
 MAX_TARGET = 2000
 """How long a target, or a reference to a password, may be, in characters."""
@@ -52,12 +52,12 @@ def _faults(before: Configuration, after: Configuration) -> Iterator[InputError]
         yield from _engine_faults(engine, f"fleet {engine}")
     for engine, settings in after.fleet.items():
         if before.fleet.get(engine) != settings:
-            yield from _setting_faults(settings, f"fleet {engine}")
+            yield from setting_faults(settings, f"fleet {engine}")
     for name, group in after.groups.items():
         if before.groups.get(name) != group:
             yield from _name_faults(name)
             yield from _template_faults(group, f"group {name}")
-            yield from _setting_faults(group.settings, f"group {name}")
+            yield from setting_faults(group.settings, f"group {name}")
     yield from _faults_of_instances(before, after)
     for name, text in after.policies.items():
         if before.policies.get(name) != text:
@@ -70,7 +70,7 @@ def _faults_of_instances(before: Configuration, after: Configuration) -> Iterato
             yield from _name_faults(name)
             texts = list(_text_faults(instance, name))
             yield from texts or _instance_faults(instance, name)
-            yield from _setting_faults(instance.settings, name)
+            yield from setting_faults(instance.settings, name)
         if instance.group:
             yield from _group_faults(instance, name, after)
 
@@ -161,7 +161,8 @@ def _use_faults(engine: str, use: TemplateUse, where: str) -> Iterator[InputErro
         yield from word_faults(value, f"input {name[:80]!a}", where=where)
 
 
-def _setting_faults(settings: Settings, where: str) -> Iterator[InputError]:
+def setting_faults(settings: Mapping[str, SettingText], where: str) -> Iterator[InputError]:
+    """Answer what is wrong with settings wherever they come from: names that are none, texts that are secret."""
     for name, text in settings.items():
         if not PARAMETER.fullmatch(name):
             yield InputError(f"{name[:80]!a} is no parameter name", where=where, next_step=PARAMETER_ADVICE)

@@ -58,7 +58,7 @@ def carry_out(
     seen = application.check()
     permit = admit(*seen)
     with store.transaction():
-        admission.check_ground(context, permit)
+        admission.check_ground(context, permit, made.instance)
         proposals.spend(context, permit, f"applied to {made.instance}")
         logbook.begin(permit)
         _tell_reasons(context, made, permit, why)

@@ -226,6 +226,14 @@ def instances_named(change: Change) -> tuple[str, ...]:
 
 
 def _kept_up(context: Context, kept: Kept[Change]) -> Kept[Change]:
+    """Bring a change up to date; where somebody else did so in this very moment, theirs is as good."""
+    try:
+        return _brought_up(context, kept)
+    except ConflictError:
+        return context.store.changes.get(kept.value.id)
+
+
+def _brought_up(context: Context, kept: Kept[Change]) -> Kept[Change]:
     """Withdraw an open change whose ground is gone, and mark one that waited too long."""
     change, now = kept.value, context.now()
     if not change.is_open(now):

@@ -83,12 +83,18 @@ def propose_override(
 def _open_change(context: Context, name: str, asked: Asked) -> Kept[Change] | None:
     """Answer the newest open change that asks for exactly this and whose ground still holds."""
     payload = canonical(asked).decode()
-    found = [
-        each
-        for each in proposals.changes(context, is_open_only=True)
-        if each.kind == "override" and each.subject == name and each.payload == payload
+    now = context.now()
+    asking = [
+        kept.value
+        for kept in context.store.changes.all().values()
+        if (kept.value.kind, kept.value.subject, kept.value.payload) == ("override", name, payload)
+        and kept.value.is_open(now)
     ]
-    return context.store.changes.get(found[0].id) if found else None
+    for change in sorted(asking, key=lambda each: each.proposed_at, reverse=True):
+        kept = proposals.find(context, change.id)
+        if kept.value.is_open(now):
+            return kept
+    return None
 
 
 def _refuse_length(context: Context, permit: Permit, name: str, seconds: float) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ START_PATIENCE_SECONDS = 5.0
 END_PATIENCE_SECONDS = 1.0
 """How long the end of an override waits before it takes the instance from whoever has it."""
 
+BUSY_PATIENCE_SECONDS = 4.0
+"""How much longer it waits for work that is seen to be done."""
+
 _POLL_SECONDS = 0.05
 
 
@@ -42,6 +46,9 @@ def held_instance(
             return
         if not is_ending:
             _check_idle(context, name)
+        elif _is_busy(context, name) and _is_locked(driver, holder, BUSY_PATIENCE_SECONDS):
+            yield driver, False
+            return
         driver.lock(holder, is_preempting=True)
         yield driver, True
 
@@ -57,6 +64,11 @@ def _is_locked(driver: Driver, holder: str, patience_seconds: float) -> bool:
             time.sleep(_POLL_SECONDS)
         else:
             return True
+
+
+def _is_busy(context: Context, name: str) -> bool:
+    left = context.store.journal.unfinished(name)
+    return left is not None and (left.pid == os.getpid() or is_at_work(left))
 
 
 def _check_idle(context: Context, name: str) -> None:

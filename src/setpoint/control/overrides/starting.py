@@ -343,7 +343,7 @@ def _written(context: Context, override: Override, made: Plan, permit: Permit, w
     """Write an override down, with its audit row, and use up the approvals it rests on."""
     keep_plan(context, made, permit.actor)
     with context.store.transaction():
-        admission.check_ground(context, permit)
+        admission.check_ground(context, permit, override.instance)
         names = [held.parameter for held in override.held]
         overridden.check_free(context, override.instance, names)
         proposals.spend(context, permit, f"override {override.id} of {override.instance}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from setpoint.control import words
+from setpoint.control.checks import setting_faults
 from setpoint.errors import InputError, InputErrors
 from setpoint.policy.guardrail import compile_guardrail
 
@@ -45,6 +46,7 @@ def checked(wish: Wish) -> Wish:
     if not _LEAST_SECONDS <= wish.seconds < float("inf"):
         message = f"an override lasts {_LEAST_SECONDS:g} s at least, not {wish.seconds:g} s"
         faults.append(InputError(message, next_step="say for how long: --for 30m"))
+    faults += setting_faults(wish.settings, "")
     spelled = Counter(name.lower() for name in wish.settings)
     faults += (
         InputError(f"{name} is named {count} times", next_step="name it once")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from setpoint.control import change, gate, proposals, words
+from setpoint.control.checks import setting_faults
 from setpoint.control.rollouts.drafting import draft
 from setpoint.control.rollouts.rows import put_target, read_rows
 from setpoint.control.rollouts.writing import write_settings
@@ -79,7 +80,7 @@ def start(context: Context, wish: RolloutWish) -> Rollout:
 
 def _checked(wish: RolloutWish) -> RolloutWish:
     """Answer a wish with its words as they are kept and its parameters as layers name them."""
-    faults = list(_faults(wish.rules))
+    faults = [*_faults(wish.rules), *setting_faults(wish.settings, "")]
     if faults:
         raise InputErrors(faults)
     settings = {name.lower(): text for name, text in wish.settings.items()}
