@@ -170,7 +170,12 @@ def workers(
 ) -> Generator[subprocess.Popen[bytes]]:
     """Have four workers under their supervisor, which end in good order."""
     words = ["run", "--workers", str(WORKERS), "--interval", f"{interval_seconds:g}s"]
-    environment = {**os.environ, "SETPOINT_STORE": where, "SETPOINT_ACTOR": "bench"}
+    environment = {
+        **os.environ,
+        "SETPOINT_STORE": where,
+        "SETPOINT_ACTOR": "bench",
+        "PYTHONFAULTHANDLER": "1",
+    }
     out = None if is_loud else subprocess.DEVNULL
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *words],

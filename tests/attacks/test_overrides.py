@@ -11,6 +11,7 @@ from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 from tests.control.town import START
 
 from setpoint.config.override import OverrideState
+from setpoint.control.checks import MAX_VALUE
 from setpoint.control.overrides import orders
 from setpoint.control.overrides.starting import Wish
 from setpoint.control.worker.reconciler import Reconciler
@@ -147,7 +148,7 @@ def test_no_password_is_overridden_and_so_kept(town):
         with town.refused("a password stands in the text"):
             attempt(SHOP, bad)
     with town.refused("longer"):
-        town.emil.overrides.start(SHOP, wish(connection_greeting="x" * 1_000_000))
+        town.emil.overrides.start(SHOP, wish(connection_greeting="x" * (MAX_VALUE + 1)))
     state = town.context.state
     kept = [Path(town.founder.where), *(each for each in state.rglob("*") if each.is_file())]
     assert not [each for each in kept if b"hunter22" in each.read_bytes()]

@@ -162,7 +162,7 @@ def _use_faults(engine: str, use: TemplateUse, where: str) -> Iterator[InputErro
 
 
 def setting_faults(settings: Mapping[str, SettingText], where: str) -> Iterator[InputError]:
-    """Answer what is wrong with settings wherever they come from: names that are none, texts that are secret."""
+    """Answer what is wrong with settings, wherever from: names that are none, texts that hold a secret."""
     for name, text in settings.items():
         if not PARAMETER.fullmatch(name):
             yield InputError(f"{name[:80]!a} is no parameter name", where=where, next_step=PARAMETER_ADVICE)

@@ -9,6 +9,7 @@ from setpoint.config.override import LinkKind
 from setpoint.control.clock import boot_moment, elapsed_seconds
 from setpoint.control.overrides.reverting import Reverting
 from setpoint.control.overrides.spool import Spool
+from setpoint.control.worker.structs import work_out_structs
 from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Spooler:
 
     def poll_alone(self) -> float:
         """Do the same before there is a store."""
+        if not self._began_at:
+            self._began_at = elapsed_seconds()
+            work_out_structs()
         return self._poll("spool", None)
 
     def stop(self) -> None:

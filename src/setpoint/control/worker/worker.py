@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from setpoint.control.worker.controller import Controller, Stoppable
+from setpoint.control.worker.structs import work_out_structs
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Worker:
             self._ask(controller)
 
     def _begin(self) -> None:
+        work_out_structs()
         works = {kind: partial(self._do, work) for kind, work in self._works.items()}
         self._dispatch.start(works, self._tell_task)
 
