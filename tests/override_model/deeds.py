@@ -155,6 +155,7 @@ class Deeds(RuleBasedStateMachine):
         context, is_whole = self.stage.process(), dice.random() < 0.3
         self.tempt_fate(dice, dice.choice(names), longest=110)
         done = self.attempt("start", lambda: starting.start(context, names, wish, is_all_or_none=is_whole))
+        self.close_what_is_over(is_starting=True)
         rows = {id_: kept.value for id_, kept in self.stage.store.overrides.all().items()}
         fresh = [row for id_, row in rows.items() if id_ not in self.known_ids]
         for row in fresh:

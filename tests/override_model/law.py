@@ -201,7 +201,8 @@ class Law:
         if is_loose or not is_strict:
             return loose
         if text is not None:
-            is_back = is_same(parameter, before.text, text) or parameter in self.locked
+            is_nothing = is_same(parameter, before.text, hold.ours[parameter])
+            is_back = is_nothing or is_same(parameter, before.text, text) or parameter in self.locked
             return [before.text if is_back else text]
         return [before.claim.restore if before.claim is not None else before.text]
 

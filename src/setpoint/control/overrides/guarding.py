@@ -18,6 +18,7 @@ from setpoint.control.clock import SteadyClock, boot_moment, elapsed_seconds, ut
 from setpoint.control.overrides.asking import SOCKET, Answer, Ask, address_in, receive
 from setpoint.control.overrides.reverting import Reverting, connect
 from setpoint.control.overrides.spool import Spool
+from setpoint.control.structs import work_out_structs
 from setpoint.errors import SetpointError
 from setpoint.integrations.secrets import read_secret
 
@@ -53,6 +54,7 @@ class Guard:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         for number in (signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+        work_out_structs()
         _LOG.info("process %d guards %s", os.getpid(), self.folder)
         while self._has_work():
             # Whoever found nobody here put their order in first: so it is seen once nobody can come any more.

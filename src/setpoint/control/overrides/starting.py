@@ -32,6 +32,7 @@ from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import first_order
 from setpoint.control.overrides.wish import Wish, checked
 from setpoint.control.past import keep_plan
+from setpoint.control.structs import work_out_structs
 from setpoint.control.urgency import moves_of
 from setpoint.control.watch import observe
 from setpoint.engines.plan import StepKind
@@ -91,6 +92,8 @@ def start(
     if not names:
         raise InputError("no instance is meant", next_step="`setpoint instance list` shows them")
     batch = f"b{uuid4().hex[:10]}"
+    if len(names) > 1:
+        work_out_structs()
     with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "override") as pool:
         done = [*pool.map(partial(_started, context, wish=wish, batch=batch), names)]
     if is_all_or_none and any(each.fault is not None for each in done):

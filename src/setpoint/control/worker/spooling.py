@@ -9,7 +9,7 @@ from setpoint.config.override import LinkKind
 from setpoint.control.clock import boot_moment, elapsed_seconds
 from setpoint.control.overrides.reverting import Reverting
 from setpoint.control.overrides.spool import Spool
-from setpoint.control.worker.structs import work_out_structs
+from setpoint.control.structs import work_out_structs
 from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:

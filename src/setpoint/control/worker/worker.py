@@ -7,8 +7,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from setpoint.control.structs import work_out_structs
 from setpoint.control.worker.controller import Controller, Stoppable
-from setpoint.control.worker.structs import work_out_structs
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 RACE = """
 import sys, threading, types
 import msgspec
-from setpoint.control.worker.structs import work_out_structs
+from setpoint.control.structs import work_out_structs
 
 is_begun, may_end = threading.Event(), threading.Event()
 
