@@ -24,7 +24,8 @@ from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.config.override import LinkKind, Override, OverrideState
 from setpoint.control.clock import utc_now
-from setpoint.control.overrides.starting import Wish, start
+from setpoint.control.overrides.starting import start
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.server import set_clock
 from setpoint.lab.binaries import cache_folder, find_binaries

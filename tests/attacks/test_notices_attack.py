@@ -14,7 +14,7 @@ from tests.attacks.test_overrides import slow_switch, wish, worker
 from tests.attacks.test_texts import POISON, Cli, _Page, now, steering
 from tests.control.notices.scene import Scene
 
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.wish import Wish
 from setpoint.errors import InputError, InputErrors, NotPermittedError, SetpointError
 from setpoint.integrations import notices_webhook
 from setpoint.policy.notice import EVENTS, make_notice

@@ -21,7 +21,7 @@ from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance, TemplateUse
 from setpoint.control.context import Context
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.rollouts.drafting import RolloutWish
 from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.engines.port import Driver

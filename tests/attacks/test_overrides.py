@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.control.town import START
 from setpoint.config.override import OverrideState
 from setpoint.control.checks import MAX_VALUE
 from setpoint.control.overrides import orders
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.server import set_clock
 from setpoint.errors import OverBudgetError, RefusedError, SetpointError
@@ -73,7 +74,7 @@ def test_who_has_no_part_in_emergencies_starts_none(town, who):
 @pytest.mark.parametrize("name", ["page_cost", "PAGE_COST", "Page_Cost"])
 def test_a_lock_that_no_emergency_breaks_holds(town, name):
     with town.refused("nobody touches it"):
-        town.emil.overrides.start(SHOP, wish(**{name: "2", "sort_memory": "8192"}))
+        town.emil.overrides.start(SHOP, replace(wish(), settings={name: "2", "sort_memory": "8192"}))
 
 
 def test_an_emergency_role_elsewhere_is_none_here(town):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 
 from setpoint.control.rollouts.controller import WORKS, RolloutController
@@ -29,9 +30,8 @@ def wish(
         "sample_seconds": 10.0,
         **rules,
     }
-    return RolloutWish(
-        selector=selector, settings=settings or {}, because="it is time", rules=RolloutRules(**named)
-    )
+    made = convert(named, RolloutRules)
+    return RolloutWish(selector=selector, settings=settings or {}, because="it is time", rules=made)
 
 
 class Robot:
@@ -187,8 +187,18 @@ class Later:
         self.tasks: list[Task] = []
 
     def submit(self, tasks) -> int:
+        before = len(self.tasks)
         self.tasks += tasks
-        return len(tasks)
+        return len(self.tasks) - before
+
+    def start(self, handlers, on_fault=None) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def depth(self) -> dict[str, int]:
+        return {}
 
     def work(self, context) -> None:
         tasks, self.tasks = self.tasks, []

@@ -26,7 +26,7 @@ from setpoint.config.override import LinkState
 from setpoint.control import clock
 from setpoint.control.overrides import chain, ending, guardian, spool, starting
 from setpoint.control.overrides.spool import Spool
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.health import Health, Heartbeat
 from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.control.worker.reconciler import Reconciler

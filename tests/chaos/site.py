@@ -12,7 +12,8 @@ from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.config.override import Override
 from setpoint.control.context import Context
-from setpoint.control.overrides.starting import Wish, start
+from setpoint.control.overrides.starting import start
+from setpoint.control.overrides.wish import Wish
 from setpoint.engines.simulated.driver import keep, server_at
 
 PARAMETER, OURS, BEFORE = "sort_memory", "65536", "4096"

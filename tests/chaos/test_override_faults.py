@@ -16,7 +16,8 @@ from setpoint.control.overrides import chain, ending, guardian, watching
 from setpoint.control.overrides.orders import first_order
 from setpoint.control.overrides.reverting import revert
 from setpoint.control.overrides.spool import Spool
-from setpoint.control.overrides.starting import Wish, start
+from setpoint.control.overrides.starting import start
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import SimulatedDriver
 from setpoint.errors import SetpointError, UnreachableError

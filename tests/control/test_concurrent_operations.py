@@ -21,7 +21,7 @@ from setpoint.config.configuration import Instance
 from setpoint.control.clock import SteadyClock, boot_moment
 from setpoint.control.configure import commit, with_parts
 from setpoint.control.overrides import ending, extending, starting
-from setpoint.control.overrides.starting import Wish
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import forget, keep, server_at
 from setpoint.errors import (

@@ -15,7 +15,8 @@ from tests.override_model.world import GUARD_GRACE_SECONDS, NAMES, Killed, Proce
 from setpoint.config.override import LinkKind, OverrideState
 from setpoint.control.overrides import ending, extending, starting
 from setpoint.control.overrides.ending import END_LEASE_SECONDS
-from setpoint.control.overrides.starting import START_LEASE_SECONDS, Wish
+from setpoint.control.overrides.starting import START_LEASE_SECONDS
+from setpoint.control.overrides.wish import Wish
 from setpoint.engines.simulated import server as simulated
 from setpoint.errors import SetpointError
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
-NAMES = ("bank", "blog", "shop")
+NAMES: tuple[str, ...] = ("bank", "blog", "shop")
 GUARD_GRACE_SECONDS = 1.0
 
 
@@ -247,7 +247,8 @@ class Stage:
         keeper = Reverting(
             Spool(self.folder / "state" / folder), link, grace_seconds=grace_seconds, clock=self.clocks.host
         )
-        keeper._pool = pool = Later()
+        pool = Later()
+        keeper._pool = pool  # pyright: ignore[reportAttributeAccessIssue]
         due = [
             order
             for order in keeper.spool.orders()

@@ -13,7 +13,7 @@ import pytest
 from setpoint.errors import ConflictError, StoreUnavailableError
 from setpoint.policy.person import Person
 from setpoint.store import Store
-from setpoint.store.records import WorkerState
+from setpoint.store.records import Lease, WorkerState
 from setpoint.store.turns import Turns
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -49,7 +49,7 @@ def test_two_hundred_threads_lose_nothing(store) -> None:
 def test_of_many_threads_that_want_one_lease_one_gets_it(store) -> None:
     start = threading.Barrier(50)
 
-    def work(number: int) -> object:
+    def work(number: int) -> Lease | None:
         start.wait(PATIENCE_SECONDS)
         return store.leases.claim("one", f"holder-{number}", 60.0)
 

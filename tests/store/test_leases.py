@@ -15,7 +15,7 @@ from setpoint.store.leases import LONGEST_SECONDS, Leases
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 SECONDS = 10.0
-HOLDERS = ("ann", "bob", "cec")
+HOLDERS: tuple[str, ...] = ("ann", "bob", "cec")
 
 
 class Clocks:
@@ -223,6 +223,9 @@ def test_whatever_happens_one_holds_it_and_epochs_never_go_back(store) -> None:
 
     Here.store = store
     how = settings(
-        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=15,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
     )
     run_state_machine_as_test(Here, settings=how)

@@ -14,7 +14,8 @@ from setpoint import Setpoint
 from setpoint.config.override import EndReason, LinkKind, LinkState, OverrideState
 from setpoint.control import overridden
 from setpoint.control.overrides import ending, extending, watching
-from setpoint.control.overrides.starting import Wish, propose, start
+from setpoint.control.overrides.starting import propose, start
+from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import SimulatedDriver, keep, server_at
 from setpoint.engines.simulated.server import set_clock

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from setpoint.config.override import Override
     from setpoint.control.overrides.postmortem import PostMortem
-    from setpoint.control.overrides.starting import Started, Wish
+    from setpoint.control.overrides.starting import Started
+from setpoint.control.overrides.wish import Wish
     from setpoint.faces.api import Setpoint
     from setpoint.faces.cli.page import Block, Piece
     from setpoint.policy.selector import Selector
@@ -267,7 +268,7 @@ def _wish(
     guards: tuple[str, ...],
     accept_risk: str,
 ) -> Wish:
-    from setpoint.control.overrides.starting import Wish
+    from setpoint.control.overrides.wish import Wish
 
     return Wish(
         settings=dict(assignments(texts, "setting")),
