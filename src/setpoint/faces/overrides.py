@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from setpoint.config.override import Override
     from setpoint.control.overrides.postmortem import PostMortem
     from setpoint.control.overrides.starting import Started
-from setpoint.control.overrides.wish import Wish
+    from setpoint.control.overrides.wish import Wish
     from setpoint.policy.approval import Change
     from setpoint.policy.selector import Selector
 
