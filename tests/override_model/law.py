@@ -124,8 +124,9 @@ class Law:
                 hold.is_fired = True
             is_theirs = cell.by == "person" and (hold is None or cell.since > hold.since)
             if is_theirs and (is_switch or number in cell.seen_by):
-                ours = hold.ours[parameter] if hold is not None else None
-                if not is_same(parameter, cell.text, ours):
+                # What means what we wrote, or were just about to, cannot be told from it.
+                ours = {hold.ours[parameter], *hold.wanted.get(parameter, ())} if hold is not None else ()
+                if not any(is_same(parameter, cell.text, each) for each in ours):
                     self.fault("overwrote a person", f"{name} {parameter}: {cell.text!r} became {text!r}")
         self.serial += 1
         self.cells[name, parameter] = replace(cell, text=text, by="us", since=self.serial, seen_by=set())
@@ -184,7 +185,8 @@ class Law:
 
     def _is_theirs(self, hold: Hold, parameter: str) -> bool:
         cell = self.cells[hold.instance, parameter]
-        if cell.by != "person" or cell.since <= hold.since or parameter not in hold.written:
+        is_seen = bool(cell.seen_by) and parameter in hold.written
+        if cell.by != "person" or cell.since <= hold.since or not is_seen:
             return False
         return not any(
             is_same(parameter, cell.text, text)

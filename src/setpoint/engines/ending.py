@@ -7,6 +7,7 @@ be made and run any number of times, by anybody, and a person's later change sta
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from setpoint.engines.plan import Blocked, Plan, Step, StepKind
 from setpoint.engines.planner import fingerprint, is_persisted
 from setpoint.engines.port import Release
 from setpoint.engines.session import Application, observe
+from setpoint.errors import HeldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from setpoint.engines.order import Back, Order
     from setpoint.engines.port import Driver, Engine
     from setpoint.engines.session import Journal, Verified
+
+_PATIENCE_SECONDS = 1.5
+"""How long whoever holds an instance is waited for before it is taken."""
 
 _SETTLE_SECONDS = 3.0
 _POLL_SECONDS = 0.02
@@ -134,7 +139,7 @@ def run_ending(
     Raises what the driver and `Application.run` raise; then the instance is as it was, or is to be asked.
     A `StalePlanError` tells that somebody changed it between two looks: try again.
     """
-    driver.lock(holder, is_preempting=True)
+    _hold(driver, holder)
     observation, catalog = observe(engine, driver, order.instance, at=now())
     ending = make_ending(engine, order, observation, catalog)
     if ending.plan.is_empty:
@@ -152,6 +157,17 @@ def run_ending(
         engine, driver, order, verified.observation, verified.catalog, now=now
     )
     return Ended(verified, ending, left, observation, catalog)
+
+
+def _hold(driver: Driver, holder: str) -> None:
+    """Take an instance from whoever is at it, who may be just ending the same: they are given a moment."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(HeldError):
+            driver.lock(holder)
+            return
+        time.sleep(_POLL_SECONDS)
+    driver.lock(holder, is_preempting=True)
 
 
 def settle(

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import msgspec
 
@@ -46,6 +47,9 @@ _AT_ONCE = 64
 _SLOWLY_AT_ONCE = 32
 _WATCHERS = 16
 """Threads enough that instances which hang, each for its timeout, keep none waiting that answers."""
+_LOOKS_PER_SECOND = 5.0
+"""How many overrides in force are looked at in a second at most, where no guard asks for more."""
+
 _RESYNC_SECONDS = 30.0
 _STORE_SECONDS = 0.5
 _LOG = logging.getLogger("setpoint.worker")
@@ -77,6 +81,10 @@ class Reconciler:
     _slow_enders: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_SLOWLY_AT_ONCE, "ending-again"), init=False
     )
+    _keeper: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, "spool-keeper"), init=False
+    )
+    """Keeps this host's spool up to date, in the order of what happened, and holds nothing else up."""
     _watchers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watching"), init=False
     )
@@ -112,6 +120,7 @@ class Reconciler:
         self._enders.shutdown(wait=True, cancel_futures=True)
         self._slow_enders.shutdown(wait=True, cancel_futures=True)
         self._watchers.shutdown(wait=True, cancel_futures=True)
+        self._keeper.shutdown(wait=True)
 
     def _read(self, context: Context) -> None:
         """Bring what is known up to date: all of it now and then, in between what the audit log tells of."""
@@ -120,7 +129,7 @@ class Reconciler:
             head = context.store.audit.head().seq
             self._open = {id_: kept for id_, kept in _everything(context).items() if kept.value.is_open}
             self._seq, self._read_at = head, here
-            watching.sync_spool(context, [kept.value for kept in self._open.values()])
+            self._keeper.submit(watching.sync_spool, context, [kept.value for kept in self._open.values()])
             return
         rows = context.store.audit.rows(after_seq=self._seq)
         for id_ in {_named(row) for row in rows if row.action.startswith("override.")} - {""}:
@@ -135,13 +144,15 @@ class Reconciler:
             _LOG.error("%s", fault)
             kept = None
         if kept is None or not kept.value.is_open:
-            self._open.pop(id_, None)
-            watching.let_go(context, id_)
+            if self._open.pop(id_, None) is not None:
+                self._keeper.submit(watching.let_go, context, id_)
             for known in (self._tries, self._watch_at):
                 known.pop(id_, None)
         else:
+            is_new = id_ not in self._open
             self._open[id_] = kept
-            watching.spool(context, kept.value)
+            if is_new or kept.value.extensions:
+                self._keeper.submit(watching.spool, context, kept.value)
 
     def _collect(self) -> None:
         for id_, future in list(self._ending.items()):
@@ -151,7 +162,7 @@ class Reconciler:
             if future.done():
                 del self._watching[id_]
                 pause = future.result() if future.exception() is None else _PAUSES[1]
-                self._watch_at[id_] = time.monotonic() + pause
+                self._watch_at[id_] = time.monotonic() + self._spread(pause)
 
     def _act(self, context: Context, kept: Kept[Override]) -> float:
         """Do what is due for one override; answer the seconds until something is."""
@@ -175,8 +186,17 @@ class Reconciler:
 
     def _watch(self, context: Context, kept: Kept[Override], here: float) -> None:
         id_ = kept.value.id
-        if id_ not in self._watching and here >= self._watch_at.get(id_, 0.0):
+        first = here + _first_look(id_) * (0.0 if kept.value.guards else self._spread(watching.WATCH_SECONDS))
+        if here < self._watch_at.setdefault(id_, first) or id_ in self._watching:
+            return
+        if len(self._ending) < _WATCHERS:  # what is to end goes before what is to be looked at
             self._watching[id_] = self._watchers.submit(watching.watch, context, id_)
+
+    def _spread(self, seconds: float) -> float:
+        """Answer a pause between two looks: longer where there are many, unless a guard asks for it."""
+        if seconds < watching.WATCH_SECONDS:
+            return seconds
+        return max(seconds, len(self._open) / _LOOKS_PER_SECOND)
 
     def _end(self, context: Context, id_: str) -> None:
         """End one override; whatever keeps it from ending, it is tried again after a pause."""
@@ -216,6 +236,11 @@ def _everything(context: Context) -> dict[str, Kept[Override]]:
 def _named(row: AuditRow) -> str:
     """Answer the override that a row tells of; empty where it names none, which no row of ours does."""
     return str(row.detail.get("override", ""))
+
+
+def _first_look(id_: str) -> float:
+    """Answer when an override is first looked at, as a share of the pause: no two at the same time."""
+    return crc32(id_.encode()) / 2**32
 
 
 def _why(context: Context, override: Override) -> EndReason:
