@@ -116,7 +116,8 @@ class Deeds(RuleBasedStateMachine):
 
     def meddle(self, dice: Random, name: str) -> None:
         """What a person does to an instance by hand."""
-        parameter = dice.choice(sorted(CHOICES))
+        held_ones = [key for hold in self.law.holds.values() if hold.instance == name for key in hold.ours]
+        parameter = dice.choice(held_ones if held_ones and dice.random() < 0.6 else sorted(CHOICES))  # noqa: PLR2004
         text = dice.choice((*CHOICES[parameter], None))
         held = self.law.holder(name, parameter)
         if held is not None and dice.random() < 0.2:
@@ -246,14 +247,22 @@ class Deeds(RuleBasedStateMachine):
 
     # Layers and plans
 
-    def plan_and_apply(self, dice: Random, name: str, *, is_fated: bool = True) -> Any:
+    def plan_and_apply(
+        self, dice: Random, name: str, *, is_fated: bool = True, between: Callable[[], None] | None = None
+    ) -> Any:
+        """Plan and apply, with something done in between, or nothing."""
         front = self.stage.front()
+        made = self.attempt("plan", lambda: front.plan(name).plan) if between is not None else None
+        if isinstance(made, SetpointError):
+            return made
+        if between is not None:
+            between()
         before, since = {key: copy(cell) for key, cell in self.law.cells.items()}, self.law.serial
         if is_fated:
             self.tempt_fate(dice, name, share=0.25)
 
         def deed() -> Any:
-            plan = front.plan(name).plan
+            plan = made or front.plan(name).plan
             return plan, front.apply(plan)
 
         done = self.attempt("apply", deed)

@@ -68,6 +68,18 @@ class Emergencies(Deeds):
         self.plan_and_apply(dice, dice.choice(NAMES))
 
     @rule(n=DICE)
+    def apply_what_was_planned_before(self, n: int) -> None:
+        """A plan that was made before an override began leaves alone what the override holds."""
+        dice = self.begin(n)
+        name = dice.choice(NAMES)
+
+        def override() -> None:
+            self.start(dice, [name], dice.choice(LENGTHS))
+            self.look_around()
+
+        self.plan_and_apply(dice, name, is_fated=False, between=override)
+
+    @rule(n=DICE)
     def take_back(self, n: int) -> None:
         dice = self.begin(n)
         name, since = dice.choice(NAMES), self.law.serial

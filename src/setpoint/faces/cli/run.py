@@ -78,7 +78,7 @@ def run(
     is_alone: bool,
     is_supervised: bool,
 ) -> Answer:
-    """Keep at it: observe the fleet, end overrides, carry rollouts on, send notices.
+    """Run workers: observe the fleet, end overrides, carry rollouts on, send notices.
 
     Runs in the foreground until it is told to end (Ctrl-C, SIGTERM), and then finishes what is in hand. Any
     number of workers may share a store; when one dies the others do its work.
