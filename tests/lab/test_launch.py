@@ -30,7 +30,8 @@ with PrivatePostgres(PostgresBinaries(Path(sys.argv[1]), (18, 0))) as server:
     print(server.pid, server._keeper.pid, server.socket_dir.parent, flush=True)
     if sys.argv[2] == "raise":
         raise SystemExit("on purpose")
-    threading.Event().wait()
+    while not threading.Event().wait(0.2):  # a signal that another thread was handed is heard between
+        pass
 """
 
 

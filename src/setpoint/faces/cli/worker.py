@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("worker", cls=Verbs)
 def worker() -> None:
-    """Show the workers, and when each instance was last seen."""
+    """List the workers, and when each instance was last seen."""
 
 
 @worker.command("list")
