@@ -117,7 +117,7 @@ class Deeds(RuleBasedStateMachine):
     def meddle(self, dice: Random, name: str) -> None:
         """What a person does to an instance by hand."""
         held_ones = [key for hold in self.law.holds.values() if hold.instance == name for key in hold.ours]
-        parameter = dice.choice(held_ones if held_ones and dice.random() < 0.6 else sorted(CHOICES))  # noqa: PLR2004
+        parameter = dice.choice(held_ones if held_ones and dice.random() < 0.6 else sorted(CHOICES))
         text = dice.choice((*CHOICES[parameter], None))
         held = self.law.holder(name, parameter)
         if held is not None and dice.random() < 0.2:

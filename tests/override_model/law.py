@@ -128,6 +128,8 @@ class Law:
                 ours = {hold.ours[parameter], *hold.wanted.get(parameter, ())} if hold is not None else ()
                 if not any(is_same(parameter, cell.text, each) for each in ours):
                     self.fault("overwrote a person", f"{name} {parameter}: {cell.text!r} became {text!r}")
+                elif hold is not None:
+                    hold.before[parameter].is_unsure = True
         self.serial += 1
         self.cells[name, parameter] = replace(cell, text=text, by="us", since=self.serial, seen_by=set())
 
