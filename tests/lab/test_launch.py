@@ -21,17 +21,17 @@ DEADLINE_S = 30
 
 # Starts a server, tells its pid, its keeper's and its temporary folder, then does what the argument says.
 CHILD = """
-import os, sys, threading
+import os, signal, sys, threading
 from pathlib import Path
 from setpoint.lab.binaries import PostgresBinaries
 from setpoint.lab.launch import PrivatePostgres
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
 with PrivatePostgres(PostgresBinaries(Path(sys.argv[1]), (18, 0))) as server:
     print(server.pid, server._keeper.pid, server.socket_dir.parent, flush=True)
     if sys.argv[2] == "raise":
         raise SystemExit("on purpose")
-    while not threading.Event().wait(0.2):  # a signal that another thread was handed is heard between
-        pass
+    threading.Event().wait()
 """
 
 
