@@ -42,10 +42,10 @@ class Deeds(RuleBasedStateMachine):
         self.clocks, self.fate = self.stage.clocks, self.stage.fate
         self.is_up = dict.fromkeys(NAMES, True)
         self.up_since = dict.fromkeys(NAMES, 0.0)
-        self.gone: set[str] = set()
         self.workers: list[Process] = []
         self.worked_since = 0.0
         self._number = 0
+        self.known_ids: set[str] = set()
         self.hire()
 
     def teardown(self) -> None:
@@ -195,12 +195,6 @@ class Deeds(RuleBasedStateMachine):
         """How an entry stood before the last start wrote it; as it stands where it was not written."""
         key = name, parameter
         return copy(self.law.touched.get(key, self.law.cells[key]))
-
-    @property
-    def known_ids(self) -> set[str]:
-        if not hasattr(self, "_known"):
-            self._known: set[str] = set()
-        return self._known
 
     def check_started(self, each: Any, texts: dict[str, str], wish: Wish) -> None:
         if each.fault is not None:
@@ -383,7 +377,7 @@ class Deeds(RuleBasedStateMachine):
             if not row.is_open:
                 self.law.check_over(row, self.clocks.seconds)
                 if not is_starting:  # what is ours may be the new override's by then
-                    self.check_ownership(hold)
+                    self.law.check_ownership(hold, self.stage.store.journal.owned(hold.instance))
 
     def check_none_overdue(self) -> None:
         now = self.clocks.seconds
@@ -393,19 +387,3 @@ class Deeds(RuleBasedStateMachine):
             if self.is_up[hold.instance] and now - since > patience:
                 row = self.stage.store.overrides.get(hold.id).value
                 self.law.fault("overdue", f"{hold.id} by {now - since} s: {row}")
-
-    def check_ownership(self, hold: Hold) -> None:
-        owned = {each.parameter: each for each in self.stage.store.journal.owned(hold.instance)}
-        for parameter in hold.ours:
-            cell, own = self.law.cells[hold.instance, parameter], owned.get(parameter)
-            if cell.is_unsure:
-                continue
-            if own is not None and cell.claim is None:
-                self.law.fault("owned for nothing", f"{hold.id} {parameter}: {own}")
-            if cell.claim is not None and own is None:
-                self.law.fault("owned no more", f"{hold.id} {parameter}: {cell}")
-            if own is not None and cell.claim is not None and cell.by == "us":
-                if not is_same(parameter, own.ours, cell.text):
-                    self.law.fault("owned otherwise", f"{hold.id} {parameter}: {own}, {cell}")
-                if own.restore != cell.claim.restore:
-                    self.law.fault("restore lost", f"{hold.id} {parameter}: {own}, {cell}")

@@ -17,6 +17,8 @@ from setpoint.engines.simulated.driver import shipped
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from setpoint.store.records import Owned
+
 CATALOG = shipped()
 CHOICES = {
     "checkpoint_interval": ("600", "10min", "900"),
@@ -241,6 +243,24 @@ class Law:
         }
         if why is None or not is_right[why]:
             self.fault("wrong reason", f"{override.id}: {why}, {hold}")
+
+    def check_ownership(self, hold: Hold, found: Iterable[Owned]) -> None:
+        """What the journal calls ours is what stands, and goes back to what stood before us."""
+        owned = {each.parameter: each for each in found}
+        for parameter in hold.ours:
+            cell, own = self.cells[hold.instance, parameter], owned.get(parameter)
+            said = f"{hold.id} {parameter}: {own}, {cell}"
+            if cell.is_unsure:
+                continue
+            if own is not None and cell.claim is None:
+                self.fault("owned for nothing", said)
+            if own is None and cell.claim is not None:
+                self.fault("owned no more", said)
+            if own is not None and cell.claim is not None and cell.by == "us":
+                if not is_same(parameter, own.ours, cell.text):
+                    self.fault("owned otherwise", said)
+                if own.restore != cell.claim.restore:
+                    self.fault("restore lost", said)
 
     def fault(self, name: str, said: str) -> None:
         if name not in self.known:

@@ -15,7 +15,7 @@ SEEN = {
     "applied": 800,
     "extended": 50,
     "guardian acted": 10,
-    "killed in end": 5,
+    "killed in end": 2,
     "killed in start": 50,
     "killed in work": 20,
     "meddled": 500,
