@@ -15,7 +15,7 @@ from setpoint.control.subject import policies_of, subject_of
 from setpoint.control.urgency import moves_of
 from setpoint.engines.planner import is_persisted
 from setpoint.engines.session import observe as look
-from setpoint.errors import SetpointError, UnavailableError
+from setpoint.errors import SetpointError, TamperedError, UnavailableError
 from setpoint.policy.guardrail import guardrails_for, judge_guardrail
 from setpoint.policy.rules import Guardrail
 
@@ -87,9 +87,19 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
         guardian.revive(folder)
     wanted = {each.id: each for each in open_ones if each.instance in configuration.instances}
     for id_ in (kept.keys() | chain.guarded(context)) - wanted.keys():
-        let_go(context, id_)
+        if _is_known_over(context, id_):
+            let_go(context, id_)
     for id_, override in wanted.items():
         _spool(context, spool, override, kept.get(id_))
+
+
+def _is_known_over(context: Context, id_: str) -> bool:
+    """Tell whether an override's own record says that it is over; one that is bent or missing says nothing."""
+    try:
+        kept = context.store.overrides.find(id_)
+    except TamperedError:
+        return False
+    return kept is not None and not kept.value.is_open
 
 
 def spool(context: Context, override: Override) -> None:

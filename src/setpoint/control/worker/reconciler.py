@@ -142,7 +142,9 @@ class Reconciler:
             kept = context.store.overrides.find(id_)
         except TamperedError as fault:
             _LOG.error("%s", fault)
-            kept = None
+            # A record that was bent ends nothing: spool and guard process keep their orders, and act by them.
+            self._open.pop(id_, None)
+            return
         if kept is None or not kept.value.is_open:
             if self._open.pop(id_, None) is not None:
                 self._keeper.submit(watching.let_go, context, id_)
