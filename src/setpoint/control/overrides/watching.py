@@ -94,7 +94,7 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
 
 
 def _is_known_over(context: Context, id_: str) -> bool:
-    """Tell whether an override's own record says that it is over; one that is bent or missing says nothing."""
+    """Tell whether an override's own record says that it is over; one that is bent or gone says nothing."""
     try:
         kept = context.store.overrides.find(id_)
     except TamperedError:
