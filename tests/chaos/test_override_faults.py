@@ -196,7 +196,11 @@ def test_a_record_that_was_bent_keeps_no_other_override_from_ending(tmp_path):
 
     await_that(is_off, "the sound override was ended", seconds=15)
     reconciler.stop()
-    for order in Spool(context.state / "guardian").orders():
+    # Nobody believes the record, so nobody believes by it that the override is over.
+    left = Spool(context.state / "guardian").orders()
+    assert [order.instance for order in left] == ["bent"]
+    assert [order.instance for order in Spool(context.state / "spool").orders()] == ["bent"]
+    for order in left:
         guardian.disarm(context.state / "guardian", order.override)
     site.setpoint.close()
 

@@ -18,7 +18,6 @@ from setpoint.policy.course import (
     back_waves,
     counts,
     is_over_budget,
-    is_wave_over,
     next_actions,
 )
 from setpoint.policy.rollout import (
@@ -124,7 +123,8 @@ class _World:
     def do(self, action: Action) -> None:
         kind, name = action.kind, action.instance
         if kind is ActionKind.OPEN_WAVE:
-            assert is_wave_over(self.targets, self.rollout.wave)
+            wave = [each for each in self.targets.values() if each.wave == self.rollout.wave]
+            assert all(each.is_ended for each in wave)
             self._change(wave=action.wave, opened_at=self.now)
         elif kind is ActionKind.START:
             assert not is_over_budget(self.rollout, self.targets)

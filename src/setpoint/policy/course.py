@@ -77,11 +77,6 @@ def back_waves(rollout: Rollout) -> tuple[int, ...]:
     return (rollout.wave,) if rollout.rules.takes_back == "wave" else tuple(range(rollout.wave + 1))
 
 
-def is_wave_over(targets: Mapping[str, RolloutTarget], wave: int) -> bool:
-    """Tell whether every target of a wave came to its end."""
-    return all(target.is_ended for target in targets.values() if target.wave == wave)
-
-
 @dataclass
 class _Course:
     """One look at the rows of one rollout."""

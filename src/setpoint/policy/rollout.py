@@ -117,13 +117,6 @@ class RolloutRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     takes_back: Literal["wave", "all", "nothing"] = "wave"
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The levels of an instance's metrics over a stretch of time that ended at `at`."""
-
-    at: datetime
-    levels: dict[str, float]
-
-
 class RolloutTarget(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
