@@ -85,17 +85,32 @@ def mark(
     return overridden.put(context, kept, ending, "override.ending", detail, actor=actor)
 
 
+def why_over(context: Context, override: Override) -> EndReason | None:
+    """Say why a desired override is to end now: its deadline, or a start cut short; None: not yet."""
+    if is_over(override.deadline, override.deadline_moment, context.now(), context.moment()):
+        return EndReason.DEADLINE
+    is_starting = override.state is OverrideState.STARTING
+    if is_starting and context.store.leases.holder_of(f"override:{override.id}") is None:
+        return EndReason.CUT_SHORT
+    return None
+
+
+def end_if_over(context: Context, id_: str, *, link: LinkKind | None = LinkKind.RECONCILER) -> None:
+    """End an override if it is to end now; raises what `finish` raises."""
+    kept = context.store.overrides.get(id_)
+    if kept.value.is_desired:
+        why = why_over(context, kept.value)
+        if why is None:
+            return
+        mark(context, kept, why)
+    finish(context, id_, link=link)
+
+
 def finish_due(context: Context, instance: str) -> None:
     """End what should be over on an instance and nobody ended yet, as far as it can be ended now."""
     for override in overridden.overrides(context, is_open_only=True, instance=instance):
-        is_due = is_over(override.deadline, override.deadline_moment, context.now(), context.moment())
-        if override.is_desired and not is_due:
-            continue
         with suppress(SetpointError):
-            kept = context.store.overrides.get(override.id)
-            if kept.value.is_desired:
-                mark(context, kept, EndReason.DEADLINE)
-            finish(context, override.id, link=None)
+            end_if_over(context, override.id, link=None)
 
 
 def finish(context: Context, id_: str, *, link: LinkKind | None = LinkKind.RECONCILER) -> Kept[Override]:

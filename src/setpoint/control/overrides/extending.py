@@ -15,7 +15,7 @@ from setpoint.control.overrides.admission import admit_override
 from setpoint.control.overrides.orders import order_now
 from setpoint.control.urgency import moves_of
 from setpoint.control.watch import observe
-from setpoint.errors import InputError, RefusedError
+from setpoint.errors import ConflictError, InputError, RefusedError, SetpointError
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -63,11 +63,22 @@ def extend(context: Context, name: str, *, seconds: float, because: str) -> Over
             kept = overridden.put(context, kept, longer, "override.extended", detail, actor=permit.actor)
     instance = context.head()[1].instance(override.instance)
     order, _ = order_now(context, longer, instance, observation, catalog)
-    with context.connected(override.instance, instance, permit) as driver:
-        links = chain.arm(context, driver, order)
+    try:
+        with context.connected(override.instance, instance, permit) as driver:
+            links = chain.arm(context, driver, order)
+    except SetpointError as fault:
+        fault.next_step = (
+            f"{override.id} is extended; until a worker arms its links anew the earlier deadline counts"
+        )
+        raise
     armed = msgspec.structs.replace(longer, links=links)
     states = {link.kind.value: link.state.value for link in links}
-    return overridden.put(context, kept, armed, "override.switch", {"links": states}, actor="setpoint").value
+    try:
+        return overridden.put(
+            context, kept, armed, "override.switch", {"links": states}, actor="setpoint"
+        ).value
+    except ConflictError:  # a worker that watches it was quicker to say how its links stand
+        return context.store.overrides.get(override.id).value
 
 
 def _later(deadline: datetime, seconds: float) -> datetime:

@@ -214,9 +214,11 @@ class _Start:
             raise
         try:
             verified = logbook.ended(application.run, let_go=())
-        except ApplyError as fault:
-            if fault.state == "old":
+        except SetpointError as fault:
+            if isinstance(fault, ApplyError) and fault.state == "old":
                 self._note_failed(kept, fault)
+            else:
+                fault.next_step = f"{kept.value.id} is written down and is ended by whoever comes to it first"
             raise
         context.store.snapshots.put(verified.observation, verified.catalog.data)
         active = msgspec.structs.replace(

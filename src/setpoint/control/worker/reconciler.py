@@ -16,9 +16,9 @@ from zlib import crc32
 
 import msgspec
 
-from setpoint.config.override import EndReason, Override, OverrideState
+from setpoint.config.override import Override, OverrideState
 from setpoint.control import overridden
-from setpoint.control.clock import is_over, seconds_left
+from setpoint.control.clock import seconds_left
 from setpoint.control.overrides import ending, watching
 from setpoint.errors import (
     ConflictError,
@@ -176,8 +176,8 @@ class Reconciler:
             if left > 0 and override.state is OverrideState.ACTIVE:
                 self._watch(context, kept, here)
                 return left
-            if left > 0 and not _is_cut_short(context, override):
-                return min(left, POLL_SECONDS)
+            if ending.why_over(context, override) is None:
+                return min(max(left, 0.0), POLL_SECONDS)
         again = self._tries.setdefault(override.id, _Try())
         if here < again.at:
             return again.at - here
@@ -204,11 +204,7 @@ class Reconciler:
         """End one override; whatever keeps it from ending, it is tried again after a pause."""
         again = self._tries.setdefault(id_, _Try())
         try:
-            kept = context.store.overrides.get(id_)
-            if kept.value.is_desired:
-                kept = ending.mark(context, kept, _why(context, kept.value))
-            if kept.value.is_open:
-                ending.finish(context, id_)
+            ending.end_if_over(context, id_)
         except (ConflictError, HeldError) as fault:
             again.at = time.monotonic() + _PAUSES[0]
             # Whoever else is at it has had long enough: a lease may be held by nobody who works.
@@ -243,16 +239,6 @@ def _named(row: AuditRow) -> str:
 def _first_look(id_: str) -> float:
     """Answer when an override is first looked at, as a share of the pause: no two at the same time."""
     return crc32(id_.encode()) / 2**32
-
-
-def _why(context: Context, override: Override) -> EndReason:
-    is_due = is_over(override.deadline, override.deadline_moment, context.now(), context.moment())
-    return EndReason.DEADLINE if is_due else EndReason.CUT_SHORT
-
-
-def _is_cut_short(context: Context, override: Override) -> bool:
-    """Tell whether whoever was starting an override is gone."""
-    return context.store.leases.holder_of(f"override:{override.id}") is None
 
 
 def _raise_alarm(context: Context, id_: str, fault: SetpointError) -> None:
