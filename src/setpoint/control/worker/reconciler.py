@@ -11,6 +11,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -20,6 +21,7 @@ from setpoint.config.override import Override, OverrideState
 from setpoint.control import overridden
 from setpoint.control.clock import seconds_left
 from setpoint.control.overrides import ending, watching
+from setpoint.control.worker.lanes import Lanes
 from setpoint.errors import (
     ConflictError,
     HeldError,
@@ -27,6 +29,7 @@ from setpoint.errors import (
     SetpointError,
     StoreUnavailableError,
     TamperedError,
+    UnreachableError,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class Reconciler:
     _seq: int = field(default=-1, init=False)
     _read_at: float = field(default=0.0, init=False)
     _tries: dict[str, _Try] = field(default_factory=dict[str, _Try], init=False)
-    _ending: dict[str, Future[None]] = field(default_factory=dict[str, "Future[None]"], init=False)
+    _ending: Lanes = field(default_factory=Lanes, init=False)
     _watching: dict[str, Future[float]] = field(default_factory=dict[str, "Future[float]"], init=False)
     _watch_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _enders: ThreadPoolExecutor = field(
@@ -113,7 +116,7 @@ class Reconciler:
     @property
     def is_ending(self) -> bool:
         """Whether any override is being ended."""
-        return bool(self._ending)
+        return len(self._ending) > 0
 
     def stop(self) -> None:
         """Finish what is in hand."""
@@ -157,9 +160,6 @@ class Reconciler:
                 self._keeper.submit(watching.spool, context, kept.value)
 
     def _collect(self) -> None:
-        for id_, future in list(self._ending.items()):
-            if future.done():
-                del self._ending[id_]
         for id_, future in list(self._watching.items()):
             if future.done():
                 del self._watching[id_]
@@ -169,7 +169,7 @@ class Reconciler:
     def _act(self, context: Context, kept: Kept[Override]) -> float:
         """Do what is due for one override; answer the seconds until something is."""
         override, here = kept.value, time.monotonic()
-        if override.id in self._ending:
+        if self._ending.holds(override.instance, override.id):
             return POLL_SECONDS
         if override.is_desired:
             left = seconds_left(override.deadline, override.deadline_moment, context.now(), context.moment())
@@ -183,7 +183,8 @@ class Reconciler:
             return again.at - here
         # What failed before waits for its like, and for nothing that is tried for the first time.
         enders = self._slow_enders if again.pause else self._enders
-        self._ending[override.id] = enders.submit(self._end, context, override.id)
+        end = partial(self._end_in_lane, context, override.instance)
+        self._ending.add(override.instance, override.id, enders, end)
         return POLL_SECONDS
 
     def _watch(self, context: Context, kept: Kept[Override], here: float) -> None:
@@ -200,19 +201,34 @@ class Reconciler:
             return seconds
         return max(seconds, len(self._open) / _LOOKS_PER_SECOND)
 
-    def _end(self, context: Context, id_: str) -> None:
-        """End one override; whatever keeps it from ending, it is tried again after a pause."""
-        again = self._tries.setdefault(id_, _Try())
+    def _end_in_lane(self, context: Context, instance: str, id_: str) -> bool:
+        """End one override; where its instance cannot be reached, none that waits behind it is tried."""
+        fault = self._end(context, id_)
+        if not isinstance(fault, UnreachableError):
+            return True
+        for other in self._ending.waiting(instance):
+            self._put_off(context, other, fault)
+        return False
+
+    def _end(self, context: Context, id_: str) -> SetpointError | None:
+        """End one override; what keeps it from ending is answered, and it is tried again after a pause."""
         try:
             ending.end_if_over(context, id_)
         except (ConflictError, HeldError) as fault:
-            again.at = time.monotonic() + _PAUSES[0]
+            self._tries.setdefault(id_, _Try()).at = time.monotonic() + _PAUSES[0]
             # Whoever else is at it has had long enough: a lease may be held by nobody who works.
             _raise_alarm(context, id_, fault)
+            return fault
         except SetpointError as fault:
-            again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
-            again.at = time.monotonic() + again.pause
-            _raise_alarm(context, id_, fault)
+            self._put_off(context, id_, fault)
+            return fault
+        return None
+
+    def _put_off(self, context: Context, id_: str, fault: SetpointError) -> None:
+        again = self._tries.setdefault(id_, _Try())
+        again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
+        again.at = time.monotonic() + again.pause
+        _raise_alarm(context, id_, fault)
 
 
 def _everything(context: Context) -> dict[str, Kept[Override]]:
