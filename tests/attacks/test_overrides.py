@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
+from tests.control.overrides.ordering import wait_until
 from tests.control.town import START
 
 from setpoint.config.override import OverrideState
@@ -48,8 +49,7 @@ def worker(town):
     def look(**span: float) -> None:
         town.clock.pass_by(**span)
         reconciler.poll(town.context)
-        for future in list(reconciler._ending.values()):
-            future.result(20)
+        wait_until(lambda: not reconciler.is_ending)
         reconciler.poll(town.context)
 
     look.reconciler = reconciler

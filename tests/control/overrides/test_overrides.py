@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 from tests.control.conftest import NAME, PART
+from tests.control.overrides.ordering import wait_until
 from tests.control.town import START, Clock, found
 
 from setpoint import Setpoint
@@ -64,8 +65,7 @@ class Emergency:
         """Let time pass, and a worker that was there all along do what is due."""
         self.clock.pass_by(**span)
         self.reconciler.poll(self.context)
-        for future in list(self.reconciler._ending.values()):
-            future.result(20)
+        wait_until(lambda: not self.reconciler.is_ending)
         self.reconciler.poll(self.context)
 
     def actions(self) -> list[str]:
