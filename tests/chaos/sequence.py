@@ -617,7 +617,7 @@ class Sequence:
     def _judge_record(self, setpoint: Setpoint) -> None:
         store, violations = setpoint._context.store, self.result.violations
         if not setpoint.verify_audit().is_intact:
-            violations.append("the audit log is not intact")
+            violations.append(f"the audit log is not intact: {setpoint.verify_audit()}")
         violations += [f"journal: {fault}" for fault in store.journal.verify().faults]
         violations += [f"records: {fault}" for fault in store.verify_records().faults]
         rows = store.audit.rows()
