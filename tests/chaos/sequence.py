@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import psycopg
 from tests.chaos.nursery import Child, Nursery
@@ -171,10 +172,19 @@ class Slot:
         folder.mkdir()
         if self.store_server is None:
             shutil.copy(self.folder / "template.db", folder / "store.db")
-            return str(folder / "store.db"), str(folder / "store.db"), folder
-        name = f"store_{self._count}"
-        self._make_database(name, "template_store")
-        return self._place(name, self.store_network.port), self._place(name, self.store_server.port), folder
+            reached = past = str(folder / "store.db")
+        else:
+            name = f"store_{self._count}"
+            self._make_database(name, "template_store")
+            reached, past = (
+                self._place(name, port) for port in (self.store_network.port, self.store_server.port)
+            )
+            # A copy with the id of another would be taken for that one, put back: what is noted beside a
+            # key goes by the id.
+            with psycopg.connect(past, autocommit=True) as connection:
+                connection.execute("UPDATE store SET id = %s", (uuid4().hex,))
+        with making, Setpoint.create(past, actor="ada"):  # makes its keys
+            return reached, past, folder
 
     def clean(self) -> None:
         """Bring server and networks back to their beginnings."""

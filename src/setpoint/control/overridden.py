@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from setpoint.config.override import layer_of
 from setpoint.control.clock import seconds_left
-from setpoint.errors import ConflictError, InputError, NotFoundError
+from setpoint.errors import ConflictError, InputError, NotFoundError, TamperedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from setpoint.config.layers import Layer
     from setpoint.config.override import Override
     from setpoint.control.context import Context
+    from setpoint.store.chain import AuditRow
     from setpoint.store.registers import Kept
 
+_LOG = logging.getLogger("setpoint.worker")
 _MIN_PREFIX = 4
 _REACH = ("engine", "target")
 """What says which server an instance is."""
@@ -50,6 +53,27 @@ def overrides(context: Context, *, is_open_only: bool = False, instance: str = "
     kept = context.store.overrides.under(f"{instance}/") if instance else context.store.overrides.all()
     found = [each.value for each in kept.values() if each.value.is_open or not is_open_only]
     return tuple(sorted(found, key=lambda each: (each.started_at, each.id), reverse=True))
+
+
+def legible(context: Context) -> dict[str, Kept[Override]]:
+    """Answer all overrides by id; where a record was bent, it is logged, and all others are answered."""
+    try:
+        return context.store.overrides.all()
+    except TamperedError as fault:
+        _LOG.error("%s", fault)
+    found: dict[str, Kept[Override]] = {}
+    for row in context.store.audit.rows(action="override.started"):
+        id_ = named(row)
+        try:
+            found[id_] = context.store.overrides.get(id_)
+        except (TamperedError, NotFoundError) as fault:
+            _LOG.error("%s", fault)
+    return found
+
+
+def named(row: AuditRow) -> str:
+    """Answer the override that a row tells of; empty where it names none, which no row of ours does."""
+    return str(row.detail.get("override", ""))
 
 
 def layers(context: Context, instance: str) -> tuple[Layer, ...]:

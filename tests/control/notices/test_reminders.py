@@ -32,7 +32,13 @@ def put(scene: Scene, version: int = 0, **fields) -> Override:
         }
     )
     scene.store.overrides.put(
-        override.id, override, version=version, actor="lin", action="override.x", detail={}, at=scene.at
+        override.id,
+        override,
+        version=version,
+        actor="lin",
+        action="override.extended" if version else "override.started",
+        detail={"override": override.id},
+        at=scene.at,
     )
     return override
 
@@ -61,6 +67,19 @@ def test_one_that_is_extended_is_spoken_of_again(scene):
     assert remind_at(scene, minutes=50) == 0
     assert remind_at(scene, minutes=56) == 1
     assert len(scene.rows("override.ending_soon")) == 2
+
+
+def test_a_record_that_was_bent_keeps_none_of_the_others_from_being_spoken_of(scene):
+    put(scene, id="shop/o1")
+    put(scene, id="shop/o2")
+    database = scene.store._database
+    with database.write() as connection:
+        guard = "record_no_update" if database.is_sqlite else "record_append_only ON record"
+        connection.exec_driver_sql(f"DROP TRIGGER {guard}")
+        connection.exec_driver_sql("UPDATE record SET body = '{}' WHERE id = 'shop/o1'")
+    assert remind_at(scene, minutes=26) == 1
+    (told,) = scene.rows("override.ending_soon")
+    assert told["override"] == "shop/o2"
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(44, 0), (45, 1), (59, 1), (60, 0)])

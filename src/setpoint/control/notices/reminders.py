@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from setpoint.control import overridden
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -27,7 +29,7 @@ _LAST_PART = 4
 def remind(context: Context) -> int:
     """Leave a row for each thing that is due and was not noted; answer how many."""
     now = context.now()
-    overrides = [kept.value for kept in context.store.overrides.all().values()]
+    overrides = [kept.value for kept in overridden.legible(context).values()]
     due = [
         *(found for each in overrides for found in _ending_soon(each, now)),
         *(found for each in overrides for found in _review_due(each, now)),

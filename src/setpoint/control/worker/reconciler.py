@@ -34,7 +34,6 @@ from setpoint.errors import (
 
 if TYPE_CHECKING:
     from setpoint.control.context import Context
-    from setpoint.store.chain import AuditRow
     from setpoint.store.registers import Kept
 
 POLL_SECONDS = 0.25
@@ -130,12 +129,14 @@ class Reconciler:
         here = time.monotonic()
         if self._seq < 0 or here - self._read_at > _RESYNC_SECONDS:
             head = context.store.audit.head().seq
-            self._open = {id_: kept for id_, kept in _everything(context).items() if kept.value.is_open}
+            self._open = {
+                id_: kept for id_, kept in overridden.legible(context).items() if kept.value.is_open
+            }
             self._seq, self._read_at = head, here
             self._keeper.submit(watching.sync_spool, context, [kept.value for kept in self._open.values()])
             return
         rows = context.store.audit.rows(after_seq=self._seq)
-        for id_ in {_named(row) for row in rows if row.action.startswith("override.")} - {""}:
+        for id_ in {overridden.named(row) for row in rows if row.action.startswith("override.")} - {""}:
             self._look_again(context, id_)
         if rows:
             self._seq = rows[-1].seq
@@ -229,27 +230,6 @@ class Reconciler:
         again.pause = min(max(again.pause * 2, _PAUSES[0]), _PAUSES[1])
         again.at = time.monotonic() + again.pause
         _raise_alarm(context, id_, fault)
-
-
-def _everything(context: Context) -> dict[str, Kept[Override]]:
-    """Answer all overrides; where one was bent, all others: no override is to stand for what another is."""
-    try:
-        return context.store.overrides.all()
-    except TamperedError as fault:
-        _LOG.error("%s", fault)
-    found: dict[str, Kept[Override]] = {}
-    for row in context.store.audit.rows(action="override.started"):
-        id_ = _named(row)
-        try:
-            found[id_] = context.store.overrides.get(id_)
-        except (TamperedError, NotFoundError) as fault:
-            _LOG.error("%s", fault)
-    return found
-
-
-def _named(row: AuditRow) -> str:
-    """Answer the override that a row tells of; empty where it names none, which no row of ours does."""
-    return str(row.detail.get("override", ""))
 
 
 def _first_look(id_: str) -> float:
