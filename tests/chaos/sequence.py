@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import signal
 import sqlite3
 import threading
@@ -22,7 +21,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-from uuid import uuid4
 
 import psycopg
 from tests.chaos.nursery import Child, Nursery
@@ -151,40 +149,33 @@ class Slot:
         self.server = self._stack.enter_context(self._launch(self.major))
         self.network = self._stack.enter_context(Proxy(self.server.port))
         self.target = f"host={self.network.host} port={self.network.port} user=postgres dbname=postgres"
-        template = str(self.folder / "template.db")
         if self.kind == "postgresql":
             self.store_server = self._stack.enter_context(self._launch(self._store_major))
             self.store_network = self._stack.enter_context(Proxy(self.store_server.port))
-            self._make_database("template_store")
-            template = self._place("template_store", self.store_server.port)
-        with making, Setpoint.create(template, actor="ada") as setpoint:
-            instance = Instance(engine="postgresql", target=self.target)
-            setpoint.add_instance("shop", instance, reason="registered")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def new_store(self) -> tuple[str, str, Path]:
-        """Copy the template; answer where it is through the network, where past it, and a folder."""
+        """Make a store that knows the instance; answer where it is through the network, past it, and a folder."""
         self._count += 1
         folder = self.folder / f"{self._count}"
         folder.mkdir()
         if self.store_server is None:
-            shutil.copy(self.folder / "template.db", folder / "store.db")
             reached = past = str(folder / "store.db")
         else:
             name = f"store_{self._count}"
-            self._make_database(name, "template_store")
+            with psycopg.connect(self.store_server.dsn, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
             reached, past = (
-                self._place(name, port) for port in (self.store_network.port, self.store_server.port)
+                f"postgresql://postgres@127.0.0.1:{port}/{name}"
+                for port in (self.store_network.port, self.store_server.port)
             )
-            # A copy with the id of another would be taken for that one, put back: what is noted beside a
-            # key goes by the id.
-            with psycopg.connect(past, autocommit=True) as connection:
-                connection.execute("UPDATE store SET id = %s", (uuid4().hex,))
-        with making, Setpoint.create(past, actor="ada"):  # makes its keys
-            return reached, past, folder
+        with making, Setpoint.create(past, actor="ada") as setpoint:
+            instance = Instance(engine="postgresql", target=self.target)
+            setpoint.add_instance("shop", instance, reason="registered")
+        return reached, past, folder
 
     def clean(self) -> None:
         """Bring server and networks back to their beginnings."""
@@ -194,13 +185,6 @@ class Slot:
         with psycopg.connect(self.server.dsn, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
             connection.execute("SELECT pg_reload_conf()")
-
-    def _place(self, name: str, port: int) -> str:
-        return f"postgresql://postgres@127.0.0.1:{port}/{name}"
-
-    def _make_database(self, name: str, template: str = "template1") -> None:
-        with psycopg.connect(self.store_server.dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
 
 
 making = threading.Lock()
