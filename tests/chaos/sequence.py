@@ -158,7 +158,7 @@ class Slot:
         self._stack.close()
 
     def new_store(self) -> tuple[str, str, Path]:
-        """Make a store that knows the instance; answer where it is through the network, past it, and a folder."""
+        """Make a store; answer where it is through the network, where past it, and a folder."""
         self._count += 1
         folder = self.folder / f"{self._count}"
         folder.mkdir()
