@@ -9,7 +9,8 @@ from setpoint.control import admission, proposals
 from setpoint.control.notary import checkpoint_if_due
 from setpoint.engines.plan import StepKind
 from setpoint.engines.registry import get_engine
-from setpoint.engines.session import Application, run_restart_command
+from setpoint.engines.restart import run_restart_command
+from setpoint.engines.session import Application
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:

@@ -107,7 +107,7 @@ def make_way_back(
             step.parameter
             for step in steps
             if step.text is None
-            or not _is_same(step.parameter, step.text, ours_before.get(step.parameter), catalog)
+            or not is_same_entry(step.parameter, step.text, ours_before.get(step.parameter), catalog)
         ),
     )
 
@@ -117,8 +117,8 @@ def builds_on(newer: Begun, older: Begun, catalog: Catalog) -> bool:
     texts = {step.parameter: step.text for step in _begun_steps([older])}
     return all(
         step.parameter in texts
-        and _is_same(step.parameter, step.text, texts[step.parameter], catalog)
-        and _is_same(step.parameter, step.text, _prior(step), catalog)
+        and is_same_entry(step.parameter, step.text, texts[step.parameter], catalog)
+        and is_same_entry(step.parameter, step.text, _prior(step), catalog)
         for step in _begun_steps([newer])
     )
 
@@ -138,7 +138,14 @@ def fingerprint(observation: Observation, catalog: Catalog) -> str:
 def is_persisted(name: str, text: SettingText, observed: ObservedSetting | None, catalog: Catalog) -> bool:
     """Tell whether a parameter's persisted entry means that text (None: there is no entry)."""
     persisted = observed.persisted if observed is not None else None
-    return _is_same(name, persisted.text if persisted is not None else None, text, catalog)
+    return is_same_entry(name, persisted.text if persisted is not None else None, text, catalog)
+
+
+def is_same_entry(name: str, left: SettingText, right: SettingText, catalog: Catalog) -> bool:
+    """Tell whether two entries of a parameter mean the same (None: there is no entry)."""
+    if left is None or right is None:
+        return left is right
+    return catalog.is_same(name, left, right)
 
 
 def _made_up_for(left: Sequence[Step], made: Sequence[Step], observation: Observation) -> Iterator[Step]:
@@ -153,12 +160,6 @@ def _made_up_for(left: Sequence[Step], made: Sequence[Step], observation: Observ
 
 def _is_waiting(observed: ObservedSetting | None) -> bool:
     return observed is not None and observed.pending is not None
-
-
-def _is_same(name: str, left: SettingText, right: SettingText, catalog: Catalog) -> bool:
-    if left is None or right is None:
-        return left is right
-    return catalog.is_same(name, left, right)
 
 
 def _begun_steps(begun: Sequence[Begun]) -> Iterator[Step]:
@@ -217,5 +218,5 @@ def _is_restart_due(step: Step, oldest: Step, observed: ObservedSetting | None, 
     """Tell whether another value runs than before, and would not after a restart."""
     if observed is None or oldest.prior is None:
         return True
-    is_moving = _is_waiting(observed) or not _is_same(step.parameter, step.text, _prior(step), catalog)
-    return is_moving and not _is_same(step.parameter, observed.value, oldest.prior.running, catalog)
+    is_moving = _is_waiting(observed) or not is_same_entry(step.parameter, step.text, _prior(step), catalog)
+    return is_moving and not is_same_entry(step.parameter, observed.value, oldest.prior.running, catalog)

@@ -179,6 +179,17 @@ class Engine(Protocol):
         """Turn the reply into an observation and the live catalog."""
         ...
 
+    def entry(self, parameter: str) -> Request:
+        """Answer the smallest request that tells what is persisted for one parameter.
+
+        It is asked in the moment before that entry is written, as no engine writes one conditionally.
+        """
+        ...
+
+    def read_entry(self, parameter: str, reply: Reply) -> SettingText:
+        """Answer the persisted entry, None where there is none; raise `UnavailableError` if unsure."""
+        ...
+
     def steps(
         self,
         desired: Mapping[str, SettingText],

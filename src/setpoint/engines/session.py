@@ -7,16 +7,14 @@ record behind.
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import tempfile
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from setpoint.catalog import Context
 from setpoint.engines.plan import Plan, Step, StepKind
-from setpoint.engines.planner import Begun, fingerprint, is_persisted, make_way_back
+from setpoint.engines.planner import Begun, fingerprint, is_same_entry, make_way_back
 from setpoint.engines.readback import advise, is_same_state, is_wrong, judge_done, value_of
 from setpoint.errors import (
     ApplyError,
@@ -28,10 +26,11 @@ from setpoint.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from datetime import datetime
 
     from setpoint.catalog import Catalog
+    from setpoint.config.configuration import SettingText
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
     from setpoint.engines.plan import Request
@@ -44,7 +43,7 @@ worst seconds.
 """
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = 120.0
-_SAID_CHARACTERS = 300
+_LOG = logging.getLogger(__name__)
 
 
 class Journal(Protocol):
@@ -93,34 +92,6 @@ def drive(questions: Generator[Request, Reply, _Result], driver: Driver) -> _Res
         return end.value
 
 
-def run_restart_command(command: str, *, timeout_seconds: float = _RESTART_SECONDS) -> None:
-    """Run a restart command without a shell; raise `UnavailableError` with the end of its output."""
-    words = shlex.split(command)
-    if not words:
-        message = "the restart command is blank"
-        raise UnavailableError(message, next_step="`setpoint instance set` gives the instance one")
-    # Into a file, because a server started by the command can keep a pipe open for as long as it lives.
-    with tempfile.TemporaryFile() as output:
-        try:
-            ended = subprocess.run(  # noqa: S603 - the operator's own configuration, run without a shell
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=timeout_seconds,
-                check=False,
-                start_new_session=True,  # a terminal's Ctrl-C must not reach the server through it
-            )
-        except (OSError, subprocess.TimeoutExpired) as fault:
-            message = f"the restart command did not run to its end: {fault}"
-            raise UnavailableError(message, where=words[0]) from None
-        output.seek(0)
-        said = output.read().decode(errors="replace").strip()
-    if ended.returncode:
-        message = f"the restart command ended with {ended.returncode}: {said[-_SAID_CHARACTERS:]}"
-        raise UnavailableError(message, where=words[0])
-
-
 @dataclass
 class Application:
     """One plan being applied to one instance.
@@ -140,6 +111,8 @@ class Application:
     is_one_way: bool = False
     _before: Observation | None = field(default=None, init=False)
     """The instance as `check` found it; every way back ends there."""
+    _catalog: Catalog | None = field(default=None, init=False)
+    """The live catalog as it was seen last."""
     _is_sure: bool = field(default=True, init=False)
     """Whether the work is known to be ours: after a new connection only once the journal was asked."""
     _foreign: set[str] = field(default_factory=set[str], init=False)
@@ -204,9 +177,12 @@ class Application:
             self._reconnect(_RESTART_SECONDS)
         if step.parameter and step.do:
             self._check_unmoved(step)
-        for request in step.do:
-            self.driver.run(request)
+        self._send(step.do)
         self.journal.done(number)
+
+    def _send(self, requests: Iterable[Request]) -> None:
+        for request in requests:
+            self.driver.run(request)
 
     def _check_unmoved(self, step: Step) -> None:
         """Make sure, right before a parameter is written, that its entry is what the plan was made from.
@@ -214,9 +190,7 @@ class Application:
         Writing down what is about to happen takes its time, and a process may be stopped for any: a person
         may have come since the last look. Raises `StalePlanError`.
         """
-        now, catalog = self._observe()
-        prior = step.prior.persisted if step.prior is not None else None
-        if not is_persisted(step.parameter, prior, now.setting(step.parameter), catalog):
+        if not self._stands(step, _before(step)):
             message = f"somebody changed {step.parameter} in this very moment"
             raise StalePlanError(
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
@@ -249,7 +223,28 @@ class Application:
             self._is_sure = True
 
     def _observe(self) -> tuple[Observation, Catalog]:
-        return observe(self.engine, self.driver, self.plan.instance, at=self.now())
+        seen = observe(self.engine, self.driver, self.plan.instance, at=self.now())
+        self._catalog = seen[1]
+        return seen
+
+    def _stands(self, step: Step, *texts: SettingText) -> bool:
+        """Tell whether the persisted entry of a step's parameter means one of these texts, in this moment."""
+        found, catalog = self._entry(step.parameter)
+        return any(is_same_entry(step.parameter, found, text, catalog) for text in texts)
+
+    def _entry(self, parameter: str) -> tuple[SettingText, Catalog]:
+        if self._catalog is not None:
+            try:
+                reply = self.driver.run(self.engine.entry(parameter))
+                return self.engine.read_entry(parameter, reply), self._catalog
+            except UnreachableError:
+                raise
+            except SetpointError as fault:
+                _LOG.info("%s: asking for everything instead: %s", parameter, fault)
+        now, catalog = self._observe()
+        observed = now.setting(parameter)
+        persisted = observed.persisted if observed is not None else None
+        return persisted.text if persisted is not None else None, catalog
 
     def _wait_until_right(self, *, was_restarted: bool) -> Verified:
         """Read back until every step's parameter stands as it should, or the time to settle is over."""
@@ -344,23 +339,17 @@ class Application:
 
         A step whose answer was lost may have happened or not, and while we were away a person may have come.
         """
-        now, catalog = self._observe()
         steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
-        undoing: list[tuple[Request, ...]] = []
-        for step in steps:
-            if not step.parameter:
-                continue
-            observed = now.setting(step.parameter)
-            prior = step.prior.persisted if step.prior is not None else None
-            is_ours = is_persisted(step.parameter, step.text, observed, catalog)
-            if is_ours or is_persisted(step.parameter, prior, observed, catalog):
-                undoing.append(step.undo)
+        touching = [step for step in steps if step.parameter]
+        for step in touching:
+            if self._stands(step, step.text, _before(step)):
+                self._send(step.undo)
             else:
                 self._foreign.add(step.parameter)
-        reloading = [step.do for step in self.plan.steps if step.kind is StepKind.RELOAD] if undoing else []
-        for requests in (*undoing, *reloading):
-            for request in requests:
-                self.driver.run(request)
+        if len(touching) > len(self._foreign):
+            for step in self.plan.steps:
+                if step.kind is StepKind.RELOAD:
+                    self._send(step.do)
         is_restart = any(step.kind is StepKind.RESTART for step in steps)
         if is_restart and self.restart is not None and self._runs_new_values():
             self._restart_again(self.restart)
@@ -385,3 +374,7 @@ class Application:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_SECONDS)
+
+
+def _before(step: Step) -> SettingText:
+    return step.prior.persisted if step.prior is not None else None

@@ -64,6 +64,14 @@ class PostgresEngine:
         """Turn the reply into an observation and the live catalog."""
         return observe.read(instance, reply, at=at, version=version)
 
+    def entry(self, parameter: str) -> Request:
+        """Ask for one parameter's entry in postgresql.auto.conf."""
+        return observe.entry(parameter)
+
+    def read_entry(self, parameter: str, reply: Reply) -> SettingText:
+        """Answer that entry."""
+        return observe.read_entry(parameter, reply)
+
     def steps(
         self,
         desired: Mapping[str, SettingText],

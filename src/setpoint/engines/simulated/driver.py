@@ -60,7 +60,7 @@ class SimulatedDriver:
         return Version((1,))
 
     def run(self, request: Request) -> Reply:
-        """Run ``observe``, ``set NAME TEXT``, ``reset NAME``, ``reload``, or what a switch asks for."""
+        """Run ``observe``, ``entry|set|reset NAME``, ``reload``, or what a switch asks for."""
         is_changing = not request.is_read_only
         with alone(
             self._target.address, is_changing=is_changing, timeout_seconds=self._target.timeout_seconds
@@ -112,6 +112,8 @@ class SimulatedDriver:
         match verb:
             case "observe":
                 return self._told(server)
+            case "entry":
+                return Reply(rows=((server.persisted.get(name),),))
             case "set":
                 server.persisted[name] = self._checked(name, value)
             case "reset":

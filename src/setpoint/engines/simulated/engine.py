@@ -55,6 +55,15 @@ class SimulatedEngine:
         """Turn the reply into an observation and the live catalog."""
         return observe.read(instance, reply, at=at, version=version)
 
+    def entry(self, parameter: str) -> Request:
+        """Ask for one parameter's entry."""
+        return observe.entry(parameter)
+
+    def read_entry(self, parameter: str, reply: Reply) -> SettingText:
+        """Answer that entry."""
+        del parameter
+        return observe.read_entry(reply)
+
     def steps(
         self,
         desired: Mapping[str, SettingText],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from setpoint.catalog.catalog import CatalogData
+    from setpoint.config.configuration import SettingText
     from setpoint.engines.port import Reply
 
 _LOADED_EARLIER = "loaded earlier; it stands nowhere any more"
@@ -42,6 +43,16 @@ def read(instance: str, reply: Reply, *, at: datetime, version: Version) -> tupl
         catalog_hash=content_hash(canonical(told.catalog)),
     )
     return observation, catalog
+
+
+def entry(parameter: str) -> Request:
+    """Ask for one parameter's persisted entry alone."""
+    return Request(text=f"entry {parameter}")
+
+
+def read_entry(reply: Reply) -> SettingText:
+    """Answer that entry, None where there is none."""
+    return reply.rows[0][0]
 
 
 def harvest() -> Generator[Request, Reply, CatalogData]:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from setpoint.engines.session import run_restart_command
+from setpoint.engines.restart import run_restart_command
 from setpoint.errors import UnavailableError
 
 
