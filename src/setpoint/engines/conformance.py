@@ -84,6 +84,22 @@ class EngineConformance(EndingConformance, IncidentConformance):
         ended, _ = look(subject)
         demand(not _changed(before, ended), f"left behind: {sorted(_changed(before, ended))}")
 
+    def test_an_entry_asked_for_alone_is_the_one_observed(self) -> None:
+        """What is looked at right before a write is what an observation calls persisted, before and after."""
+        subject = self.subject()
+        name, _ = subject.immediate
+        self._demand_equal_entries(subject, name)
+        with Applied(subject, dict([subject.immediate])):
+            self._demand_equal_entries(subject, name)
+
+    def _demand_equal_entries(self, subject: Subject, name: str) -> None:
+        observation, _ = look(subject)
+        observed = observation.settings[name].persisted
+        with closing(subject.engine.connect(subject.target, is_read_only=True)) as driver:
+            alone = subject.engine.read_entry(name, driver.run(subject.engine.entry(name)))
+        wanted = observed.text if observed is not None else None
+        demand(alone == wanted, f"{name}: {alone!r} alone, {wanted!r} in an observation")
+
     def test_a_plan_already_true_is_empty(self) -> None:
         """What is already so makes no step, however it is spelled."""
         subject = self.subject()
