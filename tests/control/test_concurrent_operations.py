@@ -25,12 +25,14 @@ from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import forget, keep, server_at
 from setpoint.errors import (
+    ApplyError,
     ConflictError,
     HeldError,
     NotFoundError,
     RefusedError,
     SetpointError,
     StalePlanError,
+    UnreachableError,
 )
 from setpoint.store.records import WorkerState
 
@@ -49,6 +51,7 @@ GREETINGS = ("hi", "welcome", "hello")
 SIZES = ("8MB", "16MB", "32MB")
 OURS = {"sort_memory": "65536", "page_cost": "3.5"}
 """Texts that nothing but an override asks for."""
+TAKEN_OVER = "the connection was ended by somebody else"
 _NUMBERS = count(1)
 
 
@@ -81,7 +84,9 @@ class Crowd:
     def note(self, deed: str, fault: SetpointError) -> None:
         with self.lock:
             self.told[f"{deed}: {type(fault).__name__}"] += 1
-        if type(fault) not in EXPECTED or not fault.what:
+        # An ending waits for an apply at work for a few seconds, and then takes the instance from it.
+        is_taken_over = isinstance(fault, (ApplyError, UnreachableError)) and TAKEN_OVER in fault.what
+        if not (type(fault) in EXPECTED or is_taken_over) or not fault.what:
             self.unexpected.append(fault)
 
     def count(self, what: str) -> None:

@@ -19,16 +19,18 @@ from setpoint.engines.conformance_ending import EndingConformance
 from setpoint.engines.conformance_incidents import IncidentConformance
 from setpoint.engines.conformance_stage import (
     Applied,
+    Meddled,
     Steps,
     Subject,
     application_of,
     demand,
     look,
+    persisted_text,
     plan_for,
 )
 from setpoint.engines.plan import Plan, Request, Step, StepKind
 from setpoint.engines.port import Release
-from setpoint.errors import ApplyError, ConflictError, HeldError, StalePlanError
+from setpoint.errors import ApplyError, ConflictError, HeldError, SetpointError, StalePlanError
 
 if TYPE_CHECKING:
     from setpoint.config.observation import Observation
@@ -93,11 +95,9 @@ class EngineConformance(EndingConformance, IncidentConformance):
             self._demand_equal_entries(subject, name)
 
     def _demand_equal_entries(self, subject: Subject, name: str) -> None:
-        observation, _ = look(subject)
-        observed = observation.settings[name].persisted
+        wanted = persisted_text(look(subject)[0], name)
         with closing(subject.engine.connect(subject.target, is_read_only=True)) as driver:
             alone = subject.engine.read_entry(name, driver.run(subject.engine.entry(name)))
-        wanted = observed.text if observed is not None else None
         demand(alone == wanted, f"{name}: {alone!r} alone, {wanted!r} in an observation")
 
     def test_a_plan_already_true_is_empty(self) -> None:
@@ -212,6 +212,22 @@ class EngineConformance(EndingConformance, IncidentConformance):
                 raise AssertionError("both hold the instance")
             first.close()
             second.lock("apply by grace")
+
+    def test_who_comes_between_the_last_look_and_the_write_is_not_overwritten(self) -> None:
+        """Where the engine can be made to, it writes an entry only if that is what was looked at."""
+        subject = self.subject()
+        name, text = subject.immediate
+        plan = plan_for(subject, {name: text})
+        with closing(subject.engine.connect(subject.target, is_read_only=False)) as driver:
+            meddled = Meddled(driver, lambda: subject.meddle(name, subject.second))
+            try:
+                application_of(subject, meddled, plan, Steps(), None).run()
+            except SetpointError:
+                found = persisted_text(look(subject)[0], name)
+                demand(found == subject.second, f"{found!r} stands where somebody had set {subject.second!r}")
+            else:
+                demand(not meddled.has_meddled, "somebody else's value was overwritten")
+        subject.meddle(name, None)
 
     def test_undo_does_not_overwrite_a_later_human_change(self) -> None:
         """What somebody set after us is a conflict, named and left alone."""

@@ -15,11 +15,11 @@ from setpoint.engines.session import Application, observe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from setpoint.catalog import Catalog
+    from setpoint.catalog import Catalog, Version
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.plan import Plan, Step
-    from setpoint.engines.port import Driver, Engine, Release, Target
+    from setpoint.engines.plan import Plan, Request, Step
+    from setpoint.engines.port import Driver, Engine, Release, Reply, Target
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 """The one moment at which everything on the stage happens."""
@@ -102,6 +102,44 @@ class Applied:
 
     def __exit__(self, *_: object) -> None:
         self.undo()
+
+
+class Meddled:
+    """A driver under whose hands somebody acts, once, right before something conditional is run."""
+
+    def __init__(self, driver: Driver, meddle: Callable[[], None]) -> None:
+        self._driver, self._meddle = driver, meddle
+        self.has_meddled = False
+
+    @property
+    def version(self) -> Version:
+        """The server's version."""
+        return self._driver.version
+
+    def run(self, request: Request) -> Reply:
+        """Run a request, after the meddling where it is a conditional one."""
+        if request.only_if and not self.has_meddled:
+            self.has_meddled = True
+            self._meddle()
+        return self._driver.run(request)
+
+    def lock(self, holder: str, *, is_preempting: bool = False) -> None:
+        """Take the lock."""
+        self._driver.lock(holder, is_preempting=is_preempting)
+
+    def reconnect(self, timeout_seconds: float) -> None:
+        """Connect anew."""
+        self._driver.reconnect(timeout_seconds)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._driver.close()
+
+
+def persisted_text(observation: Observation, name: str) -> SettingText:
+    """Answer what an observation says is persisted for a parameter."""
+    persisted = observation.settings[name].persisted
+    return persisted.text if persisted is not None else None
 
 
 def look(subject: Subject) -> tuple[Observation, Catalog]:

@@ -33,6 +33,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     is_read_only: bool = True
     fallbacks: tuple[str, ...] = ()
     """Lesser statements, tried in turn when this login may not run `text`."""
+    only_if: str = ""
+    """What the driver makes sure of in the same breath, in the engine's own words; never part of a plan."""
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -182,7 +182,14 @@ class Engine(Protocol):
     def entry(self, parameter: str) -> Request:
         """Answer the smallest request that tells what is persisted for one parameter.
 
-        It is asked in the moment before that entry is written, as no engine writes one conditionally.
+        It is asked in the moment before that entry is written.
+        """
+        ...
+
+    def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
+        """Answer a writing request that is not carried out where the entry is not exactly this one by then.
+
+        Its driver raises a `SetpointError` instead. The request itself where the engine has no such thing.
         """
         ...
 

@@ -176,21 +176,22 @@ class Application:
             self.restart()
             self._reconnect(_RESTART_SECONDS)
         if step.parameter and step.do:
-            self._check_unmoved(step)
-        self._send(step.do)
+            self._write(step)
+        else:
+            self._send(step.do)
         self.journal.done(number)
 
     def _send(self, requests: Iterable[Request]) -> None:
         for request in requests:
             self.driver.run(request)
 
-    def _check_unmoved(self, step: Step) -> None:
-        """Make sure, right before a parameter is written, that its entry is what the plan was made from.
+    def _write(self, step: Step) -> None:
+        """Write a parameter's entry where it is what the plan was made from still.
 
         Writing down what is about to happen takes its time, and a process may be stopped for any: a person
         may have come since the last look. Raises `StalePlanError`.
         """
-        if not self._stands(step, _before(step)):
+        if not self._is_written(step, step.do, _before(step)):
             message = f"somebody changed {step.parameter} in this very moment"
             raise StalePlanError(
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
@@ -227,16 +228,22 @@ class Application:
         self._catalog = seen[1]
         return seen
 
-    def _stands(self, step: Step, *texts: SettingText) -> bool:
-        """Tell whether the persisted entry of a step's parameter means one of these texts, in this moment."""
-        found, catalog = self._entry(step.parameter)
-        return any(is_same_entry(step.parameter, found, text, catalog) for text in texts)
+    def _is_written(self, step: Step, requests: Sequence[Request], *texts: SettingText) -> bool:
+        """Run requests if the entry of the step's parameter means one of these texts now; tell if it did."""
+        found, catalog, is_sure = self._entry(step.parameter)
+        if not any(is_same_entry(step.parameter, found, text, catalog) for text in texts):
+            return False
+        first, *others = requests
+        self.driver.run(self.engine.unless_moved(first, step.parameter, found) if is_sure else first)
+        self._send(others)
+        return True
 
-    def _entry(self, parameter: str) -> tuple[SettingText, Catalog]:
+    def _entry(self, parameter: str) -> tuple[SettingText, Catalog, bool]:
+        """Answer a parameter's persisted entry, the catalog, and whether it is the entry to the letter."""
         if self._catalog is not None:
             try:
                 reply = self.driver.run(self.engine.entry(parameter))
-                return self.engine.read_entry(parameter, reply), self._catalog
+                return self.engine.read_entry(parameter, reply), self._catalog, True
             except UnreachableError:
                 raise
             except SetpointError as fault:
@@ -244,7 +251,7 @@ class Application:
         now, catalog = self._observe()
         observed = now.setting(parameter)
         persisted = observed.persisted if observed is not None else None
-        return persisted.text if persisted is not None else None, catalog
+        return persisted.text if persisted is not None else None, catalog, False
 
     def _wait_until_right(self, *, was_restarted: bool) -> Verified:
         """Read back until every step's parameter stands as it should, or the time to settle is over."""
@@ -342,9 +349,7 @@ class Application:
         steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
         touching = [step for step in steps if step.parameter]
         for step in touching:
-            if self._stands(step, step.text, _before(step)):
-                self._send(step.undo)
-            else:
+            if not self._is_written(step, step.undo, step.text, _before(step)):
                 self._foreign.add(step.parameter)
         if len(touching) > len(self._foreign):
             for step in self.plan.steps:

@@ -110,6 +110,26 @@ def test_a_refused_statement_leaves_the_connection_usable(driver):
     assert driver.run(Request(text="SELECT 1")).rows == (("1",),)
 
 
+def test_an_entry_is_written_only_where_it_is_what_was_looked_at(postgresql, driver):
+    def write(text, entry):
+        driver.run(ENGINE.unless_moved(Request(text=text, is_read_only=False), "work_mem", entry))
+
+    def entry():
+        return ENGINE.read_entry("work_mem", driver.run(ENGINE.entry("work_mem")))
+
+    write("ALTER SYSTEM SET work_mem = '9MB'", None)
+    write("ALTER SYSTEM SET work_mem = '10MB'", "9MB")
+    for seen in (None, "9MB", "10 MB"):
+        with pytest.raises(UnreachableError):
+            write("ALTER SYSTEM RESET work_mem", seen)
+        driver.reconnect(5.0)
+        assert entry() == "10MB"
+    with pytest.raises(RefusedError):
+        write("ALTER SYSTEM SET work_mem = 'much'", "10MB")
+    write("ALTER SYSTEM RESET work_mem", "10MB")
+    assert entry() is None
+
+
 def test_a_missing_right_falls_back_and_is_remembered(postgresql):
     with psycopg.connect(postgresql.dsn, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS plain")
@@ -224,7 +244,7 @@ def test_an_address_that_is_none_is_bad_input_and_not_shown(address):
 def test_an_observation_is_one_message_and_leaves_no_trace(postgresql, driver):
     sent = []
     exchange = driver._exchange
-    driver._exchange = lambda text, seconds=None: sent.append(text) or exchange(text, seconds)
+    driver._exchange = lambda text, *words, **named: sent.append(text) or exchange(text, *words, **named)
     observation, _ = session.observe(ENGINE, driver, "pg", at=datetime(2026, 1, 1, tzinfo=UTC))
     assert len(sent) == 1
     assert observation.settings["application_name"].value == ""

@@ -96,7 +96,7 @@ class PostgresDriver:
         first = min(self._level, len(texts) - 1) if request.fallbacks else 0
         for number, text in enumerate(texts[first:], start=first):
             try:
-                rows = self._exchange(text)
+                rows = self._exchange(text, ahead=request.only_if)
             except NotPermittedError:
                 if number == len(texts) - 1:
                     raise
@@ -217,8 +217,14 @@ class PostgresDriver:
         rows = self._exchange(_WHO_HOLDS)
         return str(rows[0][0]) if rows else "somebody who has just ended"
 
-    def _exchange(self, text: str, seconds: float | None = None) -> tuple[tuple[str | None, ...], ...]:
-        """Send one message and read all its results; leave no transaction open."""
+    def _exchange(
+        self, text: str, seconds: float | None = None, *, ahead: str = ""
+    ) -> tuple[tuple[str | None, ...], ...]:
+        """Send one message and read all its results; leave no transaction open.
+
+        What goes `ahead` is sent with it, as a message of its own: where it ends the session, the server
+        never comes to the text.
+        """
         deadline = time.monotonic() + (seconds or self._target.timeout_seconds)
         connection = self._connection
         if connection.status != pq.ConnStatus.OK:
@@ -226,7 +232,7 @@ class PostgresDriver:
             raise UnreachableError(message, where=self._target.instance, next_step="connect again")
         rows: tuple[tuple[str | None, ...], ...] = ()
         fault: SetpointError | None = None
-        for result in self._results(text, deadline):
+        for result in self._results(text, deadline, ahead=ahead):
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 fault = self._fault_of(result)
             elif result.status == pq.ExecStatus.TUPLES_OK:
@@ -239,11 +245,11 @@ class PostgresDriver:
             raise fault
         return rows
 
-    def _results(self, text: str, deadline: float) -> list[abc.PGresult]:
+    def _results(self, text: str, deadline: float, *, ahead: str = "") -> list[abc.PGresult]:
         connection = self._connection
         results: list[abc.PGresult] = []
         try:
-            connection.send_query(text.encode())
+            left = _send(connection, text, ahead)
             while connection.flush():
                 self._wait(connection, deadline, is_writing=True, what="sending")
             while True:
@@ -251,9 +257,14 @@ class PostgresDriver:
                     self._wait(connection, deadline, is_writing=False, what="waiting for the answer")
                     connection.consume_input()
                 result = connection.get_result()
-                if result is None:
+                if result is None and (left == 0 or connection.status != pq.ConnStatus.OK):
                     return results
-                results.append(result)
+                if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    left -= 1
+                    if left == 0:
+                        connection.exit_pipeline_mode()
+                elif result is not None:
+                    results.append(result)
         except psycopg.OperationalError:
             if any(result.status == pq.ExecStatus.FATAL_ERROR for result in results):
                 return results
@@ -295,6 +306,19 @@ class PostgresDriver:
             where=self._target.instance,
             next_step="is the server up, and may this login connect?",
         )
+
+
+def _send(connection: abc.PGconn, text: str, ahead: str) -> int:
+    """Send a message, or two in one breath; answer how many ends of messages will be told."""
+    if not ahead:
+        connection.send_query(text.encode())
+        return 0
+    connection.enter_pipeline_mode()
+    messages = (ahead, text)
+    for message in messages:
+        connection.send_query_params(message.encode(), None)
+        connection.pipeline_sync()
+    return len(messages)
 
 
 def _rows_of(result: abc.PGresult) -> tuple[tuple[str | None, ...], ...]:

@@ -68,6 +68,10 @@ class PostgresEngine:
         """Ask for one parameter's entry in postgresql.auto.conf."""
         return observe.entry(parameter)
 
+    def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
+        """Make a writing request conditional on that entry."""
+        return observe.unless_moved(request, parameter, entry)
+
     def read_entry(self, parameter: str, reply: Reply) -> SettingText:
         """Answer that entry."""
         return observe.read_entry(parameter, reply)

@@ -59,6 +59,10 @@ class SimulatedEngine:
         """Ask for one parameter's entry."""
         return observe.entry(parameter)
 
+    def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
+        """Make a writing request conditional on that entry."""
+        return observe.unless_moved(request, parameter, entry)
+
     def read_entry(self, parameter: str, reply: Reply) -> SettingText:
         """Answer that entry."""
         del parameter

@@ -50,6 +50,11 @@ def entry(parameter: str) -> Request:
     return Request(text=f"entry {parameter}")
 
 
+def unless_moved(request: Request, parameter: str, entry: SettingText) -> Request:
+    """Answer a request that is refused where the entry is not this one by then."""
+    return msgspec.structs.replace(request, only_if=f"{parameter} {entry or ''}")
+
+
 def read_entry(reply: Reply) -> SettingText:
     """Answer that entry, None where there is none."""
     return reply.rows[0][0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from setpoint.engines.postgresql.observe.entry import entry, read_entry
+from setpoint.engines.postgresql.observe.entry import entry, read_entry, unless_moved
 from setpoint.engines.postgresql.observe.harvest import harvest
 from setpoint.engines.postgresql.observe.query import observe
 from setpoint.engines.postgresql.observe.reading import read
 
-__all__ = ["entry", "harvest", "observe", "read", "read_entry"]
+__all__ = ["entry", "harvest", "observe", "read", "read_entry", "unless_moved"]

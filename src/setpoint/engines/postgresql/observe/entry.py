@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from setpoint.engines.plan import Request
 from setpoint.engines.postgresql.dialect import quote_literal
+from setpoint.engines.postgresql.dialect.knowledge import MASK
 from setpoint.engines.postgresql.observe.secrets import masked
 from setpoint.errors import UnavailableError
 
@@ -26,6 +29,28 @@ SELECT (SELECT setting FROM told
 def entry(parameter: str) -> Request:
     """Answer the request. Like an observation it takes the last entry, and none of a file that is broken."""
     return Request(text=_QUERY % quote_literal(parameter))
+
+
+_GUARD = """
+SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())
+WHERE (SELECT setting FROM pg_catalog.pg_file_settings
+       WHERE lower(name) = lower(%s) AND sourcefile LIKE '%%/postgresql.auto.conf'
+       ORDER BY seqno DESC LIMIT 1) IS DISTINCT FROM %s
+"""
+"""ALTER SYSTEM can stand in no transaction and in no condition. A session can be ended, though, before it
+comes to the next message, which has arrived already.
+"""
+
+
+def unless_moved(request: Request, parameter: str, entry: SettingText) -> Request:
+    """Answer a request that ends its session instead where the entry is not this one by then.
+
+    One with a secret in it is not known here, so its request is answered as it is.
+    """
+    if isinstance(entry, tuple) or MASK in (entry or ""):
+        return request
+    text = quote_literal(entry) if entry is not None else "NULL"
+    return replace(request, only_if=_GUARD % (quote_literal(parameter), text))
 
 
 def read_entry(parameter: str, reply: Reply) -> SettingText:
