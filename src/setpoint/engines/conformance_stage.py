@@ -118,7 +118,7 @@ class Meddled:
 
     def run(self, request: Request) -> Reply:
         """Run a request, after the meddling where it is a conditional one."""
-        if request.only_if and not self.has_meddled:
+        if request.ahead and not self.has_meddled:
             self.has_meddled = True
             self._meddle()
         return self._driver.run(request)

@@ -33,8 +33,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     is_read_only: bool = True
     fallbacks: tuple[str, ...] = ()
     """Lesser statements, tried in turn when this login may not run `text`."""
-    only_if: str = ""
-    """What the driver makes sure of in the same breath, in the engine's own words; never part of a plan."""
+    ahead: tuple[str, ...] = ()
+    """What the driver sends along ahead, in the engine's own words, to keep `text` from being run where an
+    entry moved; never part of a plan.
+    """
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -30,6 +30,8 @@ from setpoint.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg.pq import abc
 
     from setpoint.engines.plan import Request
@@ -96,7 +98,7 @@ class PostgresDriver:
         first = min(self._level, len(texts) - 1) if request.fallbacks else 0
         for number, text in enumerate(texts[first:], start=first):
             try:
-                rows = self._exchange(text, ahead=request.only_if)
+                rows = self._exchange(text, ahead=request.ahead)
             except NotPermittedError:
                 if number == len(texts) - 1:
                     raise
@@ -218,12 +220,12 @@ class PostgresDriver:
         return str(rows[0][0]) if rows else "somebody who has just ended"
 
     def _exchange(
-        self, text: str, seconds: float | None = None, *, ahead: str = ""
+        self, text: str, seconds: float | None = None, *, ahead: Sequence[str] = ()
     ) -> tuple[tuple[str | None, ...], ...]:
         """Send one message and read all its results; leave no transaction open.
 
-        What goes `ahead` is sent with it, as a message of its own: where it ends the session, the server
-        never comes to the text.
+        What goes `ahead` is sent with it, each as a message of its own: where one ends the session, the
+        server never comes to the text.
         """
         deadline = time.monotonic() + (seconds or self._target.timeout_seconds)
         connection = self._connection
@@ -245,7 +247,7 @@ class PostgresDriver:
             raise fault
         return rows
 
-    def _results(self, text: str, deadline: float, *, ahead: str = "") -> list[abc.PGresult]:
+    def _results(self, text: str, deadline: float, *, ahead: Sequence[str] = ()) -> list[abc.PGresult]:
         connection = self._connection
         results: list[abc.PGresult] = []
         try:
@@ -308,13 +310,13 @@ class PostgresDriver:
         )
 
 
-def _send(connection: abc.PGconn, text: str, ahead: str) -> int:
-    """Send a message, or two in one breath; answer how many ends of messages will be told."""
+def _send(connection: abc.PGconn, text: str, ahead: Sequence[str]) -> int:
+    """Send a message, or several in one breath; answer how many ends of messages will be told."""
     if not ahead:
         connection.send_query(text.encode())
         return 0
     connection.enter_pipeline_mode()
-    messages = (ahead, text)
+    messages = (*ahead, text)
     for message in messages:
         connection.send_query_params(message.encode(), None)
         connection.pipeline_sync()

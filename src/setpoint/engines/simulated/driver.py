@@ -66,10 +66,10 @@ class SimulatedDriver:
             self._target.address, is_changing=is_changing, timeout_seconds=self._target.timeout_seconds
         ) as server:
             self._check_connection(server)
-            name, _, text = request.only_if.partition(" ")
-            if name and server.persisted.get(name, "") != text:
-                message = f"{name} was changed in this very moment"
-                raise RefusedError(message, where=self._target.instance)
+            for name, _, text in (each.partition(" ") for each in request.ahead):
+                if server.persisted.get(name, "") != text:
+                    message = f"{name} was changed in this very moment"
+                    raise RefusedError(message, where=self._target.instance)
             return self._answer(server, request.text)
 
     def lock(self, holder: str, *, is_preempting: bool = False) -> None:

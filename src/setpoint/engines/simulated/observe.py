@@ -52,7 +52,7 @@ def entry(parameter: str) -> Request:
 
 def unless_moved(request: Request, parameter: str, entry: SettingText) -> Request:
     """Answer a request that is refused where the entry is not this one by then."""
-    return msgspec.structs.replace(request, only_if=f"{parameter} {entry or ''}")
+    return msgspec.structs.replace(request, ahead=(f"{parameter} {entry or ''}",))
 
 
 def read_entry(reply: Reply) -> SettingText:

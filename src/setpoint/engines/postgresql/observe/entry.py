@@ -31,14 +31,35 @@ def entry(parameter: str) -> Request:
     return Request(text=_QUERY % quote_literal(parameter))
 
 
-_GUARD = """
-SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())
-WHERE (SELECT setting FROM pg_catalog.pg_file_settings
-       WHERE lower(name) = lower(%s) AND sourcefile LIKE '%%/postgresql.auto.conf'
-       ORDER BY seqno DESC LIMIT 1) IS DISTINCT FROM %s
+_OTHERS = r"""EXISTS (
+      SELECT FROM pg_catalog.pg_stat_activity
+      WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() AND query ~* '\malter\s+system\M')"""
+
+_WAIT = f"""
+DO $do$
+BEGIN
+  FOR i IN 1..200 LOOP
+    EXIT WHEN NOT {_OTHERS};
+    PERFORM pg_catalog.pg_sleep(0.005), pg_catalog.pg_stat_clear_snapshot();
+  END LOOP;
+END
+$do$
 """
-"""ALTER SYSTEM can stand in no transaction and in no condition. A session can be ended, though, before it
-comes to the next message, which has arrived already.
+"""An ALTER SYSTEM writes the file aside, waits for the disk, and moves it into place at its end. One that
+is under way would not be seen, and ours would wait for it and write over it; so it is waited for, a second
+at most.
+"""
+
+_GUARD = f"""
+SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())
+WHERE CASE WHEN (SELECT setting FROM pg_catalog.pg_file_settings
+                 WHERE lower(name) = lower(%s) AND sourcefile LIKE '%%/postgresql.auto.conf'
+                 ORDER BY seqno DESC LIMIT 1) IS DISTINCT FROM %s
+           THEN true ELSE {_OTHERS} END
+"""  # noqa: S608 - constants
+"""ALTER SYSTEM can stand in no transaction and under no condition. A session can be ended, though, before it
+comes to the next message, which has arrived already. The entry is looked at first, and who else is at it
+last: what ends in between was seen by one of the two.
 """
 
 
@@ -50,7 +71,7 @@ def unless_moved(request: Request, parameter: str, entry: SettingText) -> Reques
     if isinstance(entry, tuple) or MASK in (entry or ""):
         return request
     text = quote_literal(entry) if entry is not None else "NULL"
-    return replace(request, only_if=_GUARD % (quote_literal(parameter), text))
+    return replace(request, ahead=(_WAIT, _GUARD % (quote_literal(parameter), text)))
 
 
 def read_entry(parameter: str, reply: Reply) -> SettingText:
