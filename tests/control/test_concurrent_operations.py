@@ -134,21 +134,22 @@ class Crowd:
         context = self.town.emil._context
         names = dice.sample(self.names, dice.choice((1, 1, 3)))
         parameter = dice.choice(sorted(OURS))
-        wish = Wish(
-            settings={parameter: OURS[parameter]},
-            seconds=dice.uniform(1.0, 3.0),
-            because="the queue is full",
-        )
+        ends = dice.choice(("", "extend", "end"))
+        # What somebody is to come back to must be there still, however long the others keep them waiting.
+        seconds = dice.uniform(60.0, 90.0) if ends else dice.uniform(1.0, 3.0)
+        wish = Wish(settings={parameter: OURS[parameter]}, seconds=seconds, because="the queue is full")
         for each in starting.start(context, names, wish, is_all_or_none=dice.random() < 0.3):
             if each.fault is not None:
                 self.note("override", each.fault)
                 continue
             self.count("override")
-            ends = dice.choice(("", "extend", "end"))
             if ends == "extend":
-                extending.extend(context, each.override.id, seconds=1.0, because="not yet")
-                self.count("extend")
-            elif ends == "end":
+                try:
+                    extending.extend(context, each.override.id, seconds=1.0, because="not yet")
+                    self.count("extend")
+                except SetpointError as fault:
+                    self.note("extend", fault)
+            if ends:
                 ending.end(self.town.lin._context, each.override.id, because="it is over")
                 self.count("end")
 
