@@ -127,6 +127,9 @@ def apply(
     """
     made = find_made(context, made.hash)
     overridden.check_free(context, made.instance, [step.parameter for step in made.steps if step.parameter])
+    if made.overridden:
+        message = f"it asks for what an override asked for that is over: {', '.join(made.overridden)}"
+        raise StalePlanError(message, where=made.instance, next_step="make a new plan and read it")
     configuration = context.head()[1]
     observation, catalog = last_seen(context, made.instance, configuration.instance(made.instance))
     permit = admission.admit_apply(context, made, observation, catalog, is_emergency=bool(emergency))

@@ -90,6 +90,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     expected: dict[str, SettingText] = msgspec.field(default_factory=dict[str, SettingText])
     released: tuple[str, ...] = ()
     """The parameters that no layer asks for any more and that go back to what stood before us."""
+    overridden: tuple[str, ...] = ()
+    """The parameters that an override alone asks for: it comes to its end, and a plan does not."""
     blocked: tuple[Blocked, ...] = ()
     warnings: tuple[str, ...] = ()
     operator_steps: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.catalog import Catalog, Context
+from setpoint.config.layers import LayerKind
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.plan import Plan, Prior, Step, StepKind
 from setpoint.errors import ConflictError
@@ -45,6 +46,9 @@ def make_plan(
     reasons = {name: str(setting.layer) for name, setting in desired.items()}
     made = engine.steps(texts, releases, observation, catalog, reasons)
     fold = engine.grammar.fold_name
+    of_overrides = {
+        fold(name) for name, setting in desired.items() if setting.layer.kind is LayerKind.OVERRIDE
+    }
     asked = {fold(name) for name in texts}
     return Plan(
         instance=observation.instance,
@@ -56,6 +60,9 @@ def make_plan(
         expected={step.parameter: step.text for step in made.steps if step.parameter},
         released=tuple(
             step.parameter for step in made.steps if step.parameter and fold(step.parameter) not in asked
+        ),
+        overridden=tuple(
+            step.parameter for step in made.steps if step.parameter and fold(step.parameter) in of_overrides
         ),
         blocked=made.blocked,
         warnings=made.warnings,

@@ -17,6 +17,7 @@ from setpoint.control import overridden
 from setpoint.control.overrides import ending, extending, watching
 from setpoint.control.overrides.starting import propose, start
 from setpoint.control.overrides.wish import Wish
+from setpoint.control.past import find_made
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.engines.simulated.driver import SimulatedDriver, keep, server_at
 from setpoint.engines.simulated.server import set_clock
@@ -26,6 +27,7 @@ from setpoint.errors import (
     NotPermittedError,
     OverBudgetError,
     RefusedError,
+    StalePlanError,
     UnreachableError,
 )
 from setpoint.store.leases import Leases
@@ -149,6 +151,30 @@ def test_a_persons_later_change_is_a_conflict_and_stands(emergency, server):
     over = emergency.now(override.id)
     assert over.state is OverrideState.CONFLICT
     assert [(clash.parameter, clash.found) for clash in over.clashes] == [("sort_memory", "7000")]
+
+
+def test_a_plan_made_while_it_is_in_force_does_not_bring_it_back_when_it_is_over(emergency, server):
+    override = emergency.start()
+    server.set_by_hand("sort_memory", "7000")
+    made = emergency.setpoint.plan(NAME).plan
+    assert [step.parameter for step in made.steps if step.parameter] == ["sort_memory"]
+    with pytest.raises(ConflictError, match="holds sort_memory"):
+        emergency.setpoint.apply(made)
+    emergency.reconcile(seconds=HALF_HOUR + 1)
+    assert not emergency.now(override.id).is_open
+    with pytest.raises(StalePlanError, match="an override asked for"):
+        emergency.setpoint.apply(made)
+    assert server.persisted["sort_memory"] == "7000"
+
+
+def test_the_plan_of_its_start_is_nobodys_to_apply(emergency, server):
+    override = emergency.start()
+    (row,) = emergency.context.store.audit.rows(subject=NAME, action="override.started")
+    emergency.reconcile(seconds=HALF_HOUR + 1)
+    assert not emergency.now(override.id).is_open
+    with pytest.raises(StalePlanError):
+        emergency.setpoint.apply(find_made(emergency.context, row.detail["plan"]))
+    assert "sort_memory" not in server.persisted
 
 
 def test_what_a_person_changes_under_it_is_noted_while_it_is_in_force(emergency, server):
