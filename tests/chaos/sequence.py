@@ -182,6 +182,9 @@ class Slot:
         self.network.be("pass")
         if self.store_server is not None:
             self.store_network.be("pass")
+            # A server that is stopped in the middle has all of these databases to recover otherwise.
+            with psycopg.connect(self.store_server.dsn, autocommit=True) as connection:
+                connection.execute("CHECKPOINT")
         with psycopg.connect(self.server.dsn, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
             connection.execute("SELECT pg_reload_conf()")
