@@ -686,7 +686,8 @@ def play_all(chosen: list[Slot], seeds: list[int], tell: Callable[[Result], None
                 result = sequence.play()
             except Exception as fault:
                 result = sequence.result
-                result.violations.append(f"it broke: {type(fault).__name__}: {fault}")
+                what = fault.what if isinstance(fault, SetpointError) else str(fault)
+                result.violations.append(f"it broke: {type(fault).__name__}: {what.partition(chr(10))[0]}")
                 raise
             finally:
                 with lock:
