@@ -9,18 +9,22 @@ from uuid import uuid4
 import pytest
 from tests.attacks.scene import POLICY, ROLES, SHOP, Attacked
 from tests.control.conftest import Simulated
-from tests.control.town import found
+from tests.control.town import START, found
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.control import execution
 from setpoint.engines.simulated.driver import restart
+from setpoint.engines.simulated.server import set_clock
 
 
 @pytest.fixture
 def server(monkeypatch) -> Simulated:
     monkeypatch.setattr(execution, "run_restart_command", lambda command: restart(shlex.split(command)[-1]))
-    return Simulated(f"memory:{uuid4()}")
+    server = Simulated(f"memory:{uuid4()}")
+    # The town's clock stands in the past: a switch that went by the real time would fire before it is asked.
+    set_clock(server.address, lambda: START)
+    return server
 
 
 @pytest.fixture

@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 from tests.control.overrides.ordering import wait_until
-from tests.control.town import START
 
 from setpoint.config.override import OverrideState
 from setpoint.control.checks import MAX_VALUE
 from setpoint.control.overrides import orders
 from setpoint.control.overrides.wish import Wish
 from setpoint.control.worker.reconciler import Reconciler
-from setpoint.engines.simulated.server import set_clock
 from setpoint.errors import OverBudgetError, RefusedError, SetpointError
 from setpoint.policy.person import Grant, Role
 from setpoint.policy.selector import ALL, Selector
@@ -33,12 +31,6 @@ def wish(seconds: float = HALF_HOUR, guards: tuple[str, ...] = (), accept_risk: 
         guards=guards,
         accept_risk=accept_risk,
     )
-
-
-@pytest.fixture(autouse=True)
-def slow_switch(server):
-    """The server's own switch never fires: what ends an override is a worker."""
-    set_clock(server.address, lambda: START)
 
 
 @pytest.fixture
