@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.scene import SHOP
-from tests.attacks.test_overrides import slow_switch, wish, worker
+from tests.attacks.test_overrides import wish, worker
 from tests.attacks.test_texts import POISON, Cli, _Page, now, steering
 from tests.control.notices.scene import Scene
 
@@ -20,7 +20,7 @@ from setpoint.integrations import notices_webhook
 from setpoint.policy.notice import EVENTS, make_notice
 from setpoint.store import Store
 
-__all__ = ["now", "slow_switch", "worker"]
+__all__ = ["now", "worker"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.attacks.scene import SHOP, Attacked
-from tests.attacks.test_overrides import newest, slow_switch, wish, worker
+from tests.attacks.test_overrides import newest, wish, worker
 from tests.control.overrides.ordering import Overridden, wait_until
 
 from setpoint.config.override import LinkKind, LinkState, OverrideState
@@ -22,7 +22,7 @@ from setpoint.engines.simulated.driver import keep, server_at
 from setpoint.errors import UnavailableError
 from setpoint.store.records import WorkerState
 
-__all__ = ["slow_switch", "worker"]
+__all__ = ["worker"]
 
 
 def beat(town: Attacked, **fields) -> WorkerState:
