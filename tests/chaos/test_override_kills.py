@@ -337,7 +337,8 @@ def _jump(stage: Stage, seconds: float) -> None:
 def whole_control_plane_dead_but_the_guard(stage: Stage) -> None:
     """Starter and worker are dead: the guard process ends it, and the next worker tells the store."""
     worker = stage.worker()
-    id_ = stage.start(8.0, is_unguarded=False)
+    # A guard process takes a while to stand on a busy machine, longer than the short lease of these tests.
+    id_ = stage.start(8.0, is_unguarded=False, start_lease=30.0)
     armed = {link.kind for link in stage.site.now(id_).links if link.state is LinkState.ARMED}
     assert LinkKind.GUARD_PROCESS in armed
     worker.kill()
