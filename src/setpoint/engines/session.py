@@ -191,7 +191,7 @@ class Application:
         Writing down what is about to happen takes its time, and a process may be stopped for any: a person
         may have come since the last look. Raises `StalePlanError`.
         """
-        if not self._is_written(step, step.do, _before(step)):
+        if not self._is_written(step, step.do, _prior(step)):
             message = f"somebody changed {step.parameter} in this very moment"
             raise StalePlanError(
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
@@ -233,9 +233,11 @@ class Application:
         found, catalog, is_sure = self._entry(step.parameter)
         if not any(is_same_entry(step.parameter, found, text, catalog) for text in texts):
             return False
-        first, *others = requests
-        self.driver.run(self.engine.unless_moved(first, step.parameter, found) if is_sure else first)
-        self._send(others)
+        for number, request in enumerate(requests):
+            is_guarded = is_sure and number == 0
+            self.driver.run(
+                self.engine.unless_moved(request, step.parameter, found) if is_guarded else request
+            )
         return True
 
     def _entry(self, parameter: str) -> tuple[SettingText, Catalog, bool]:
@@ -349,7 +351,7 @@ class Application:
         steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
         touching = [step for step in steps if step.parameter]
         for step in touching:
-            if not self._is_written(step, step.undo, step.text, _before(step)):
+            if not self._is_written(step, step.undo, step.text, _prior(step)):
                 self._foreign.add(step.parameter)
         if len(touching) > len(self._foreign):
             for step in self.plan.steps:
@@ -381,5 +383,5 @@ class Application:
             time.sleep(_POLL_SECONDS)
 
 
-def _before(step: Step) -> SettingText:
+def _prior(step: Step) -> SettingText:
     return step.prior.persisted if step.prior is not None else None
