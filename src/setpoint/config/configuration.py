@@ -53,8 +53,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     `target` is the engine's own way to name a server, without password; `password` refers to one
     (``env:NAME``, ``file:/path``, empty for the driver's own places such as ``~/.pgpass``) and never holds
-    it. `restart_command` is split like a shell splits words and run without a shell. `mode` says what a
-    worker does when the instance has drifted.
+    it. `restart_command` and `agent_command` are split like a shell splits words and run without a shell;
+    the latter reaches files of the instance that its server does not write itself. `mode` says what a worker
+    does when the instance has drifted.
     """
 
     engine: str
@@ -64,6 +65,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     environment: str = ""
     labels: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     restart_command: str = ""
+    agent_command: str = ""
     facts: DeclaredFacts | None = None
     template: TemplateUse | None = None
     settings: Settings = msgspec.field(default_factory=dict[str, SettingText])

@@ -61,7 +61,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)", re.IGNORECASE)
 _MAX_SIZE = 2**60
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _MODES: tuple[Mode, ...] = get_args(Mode)
-_TEXT_FIELDS = ("target", "password", "environment", "restart_command")
+_TEXT_FIELDS = ("target", "password", "environment", "restart_command", "agent_command")
 
 
 class FleetDocument(msgspec.Struct, frozen=True, kw_only=True):

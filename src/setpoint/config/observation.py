@@ -19,6 +19,7 @@ class OriginKind(Enum):
     FILE = "file"
     PERSISTED = "persisted"
     COMMAND_LINE = "command line"
+    RUNTIME = "set while running"
     GLOBAL = "all roles"
     DATABASE = "database"
     ROLE = "role"
@@ -34,6 +35,7 @@ INSTANCE_WIDE = frozenset(
         OriginKind.FILE,
         OriginKind.PERSISTED,
         OriginKind.COMMAND_LINE,
+        OriginKind.RUNTIME,
     }
 )
 """Kinds that give the instance's own value; the others hold for some sessions only."""
@@ -79,6 +81,8 @@ class ObservedSetting(
     pending: str | None = None
     pending_reason: str = ""
     is_inferred: bool = False
+    entry_kind: OriginKind = OriginKind.PERSISTED
+    """Where `apply` writes: what the engine keeps or, where it keeps nothing, what runs until a restart."""
 
     @property
     def in_force(self) -> Origin | None:
@@ -94,9 +98,20 @@ class ObservedSetting(
         return tuple(origin for origin in self.origins if origin.kind not in INSTANCE_WIDE)
 
     @property
-    def persisted(self) -> Origin | None:
-        """The entry the engine keeps for `apply` (ALTER SYSTEM, SET PERSIST), or None."""
-        return next((origin for origin in self.origins if origin.kind is OriginKind.PERSISTED), None)
+    def entry(self) -> Origin | None:
+        """The entry that `apply` writes (ALTER SYSTEM, SET PERSIST), or None.
+
+        Where it writes the running value alone (SET GLOBAL), that is the entry, whoever gave it.
+        """
+        found = next((origin for origin in self.origins if origin.kind is self.entry_kind), None)
+        if found is not None or self.entry_kind is not OriginKind.RUNTIME or self.value is None:
+            return found
+        return Origin(kind=OriginKind.RUNTIME, text=self.value)
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether a restart of the server takes away what `apply` writes."""
+        return self.entry_kind is OriginKind.RUNTIME
 
 
 class FileFault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -73,11 +73,12 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     detail: str = ""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One overridden parameter.
 
     `ours` is the text that the override sets; `before` the persisted text that stood when it started (None:
-    no entry), `running_before` the running one. `is_managed` tells that it was ours before.
+    no entry), `running_before` the running one. `is_managed` tells that it was ours before, `is_passing` that
+    a restart of the server takes the override away by itself.
     """
 
     parameter: str
@@ -85,6 +86,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     before: SettingText
     running_before: str | None
     is_managed: bool = False
+    is_passing: bool = False
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -45,9 +45,26 @@ _RIGHT_TO_ASK = {
 }
 """What the author of a change must still be trusted with when it is carried out."""
 
-_GUARDED = ("engine", "group", "environment", "labels", "facts", "target", "password", "restart_command")
+_TRUSTED = {
+    "restart_command": "restart command",
+    "agent_command": "agent command",
+    "password": "place of a password",
+}
+"""What is run, and read, as Setpoint's own account."""
+
+_GUARDED = (
+    "engine",
+    "group",
+    "environment",
+    "labels",
+    "facts",
+    "target",
+    "password",
+    "restart_command",
+    "agent_command",
+)
 """What decides which rules an instance falls under and how they come out, which server it stands for, and
-what is run to restart it.
+what is run for it.
 """
 
 
@@ -290,7 +307,7 @@ def _edits_of_trust(
     """
     if principal.may_everywhere(Right.MANAGE_PEOPLE):
         return
-    for field, noun in (("restart_command", "restart command"), ("password", "place of a password")):
+    for field, noun in _TRUSTED.items():
         known = {getattr(each, field) for each in before.instances.values()} | {""}
         for name in sorted(after.instances):
             old, new = before.instances.get(name), after.instances[name]

@@ -115,6 +115,7 @@ def _text_faults(instance: Instance, where: str) -> Iterator[InputError]:
     yield from word_faults(instance.target, "target", MAX_TARGET, where)
     yield from word_faults(instance.password, "reference to a password", MAX_TARGET, where)
     yield from word_faults(instance.restart_command, "restart command", MAX_COMMAND, where)
+    yield from word_faults(instance.agent_command, "agent command", MAX_COMMAND, where)
     if len(instance.labels) > MAX_LABELS:
         yield InputError(f"more than {MAX_LABELS} labels are too many", where=where)
         return
@@ -185,13 +186,13 @@ def _secret_faults(instance: Instance, where: str) -> Iterator[InputError]:
 
 
 def _command_faults(instance: Instance, where: str) -> Iterator[InputError]:
-    try:
-        shlex.split(instance.restart_command)
-    except ValueError as fault:
-        next_step = "write it as a shell would read it, without pipes or variables"
-        yield InputError(
-            f"the restart command cannot be split into words: {fault}", where=where, next_step=next_step
-        )
+    next_step = "write it as a shell would read it, without pipes or variables"
+    for noun, command in (("restart", instance.restart_command), ("agent", instance.agent_command)):
+        try:
+            shlex.split(command)
+        except ValueError as fault:
+            what = f"the {noun} command cannot be split into words: {fault}"
+            yield InputError(what, where=where, next_step=next_step)
 
 
 def _group_faults(instance: Instance, where: str, after: Configuration) -> Iterator[InputError]:

@@ -73,6 +73,7 @@ class Context:
             address=instance.target,
             secret=lambda: self.read_secret(instance.password),
             timeout_seconds=self.timeout_seconds,
+            agent=instance.agent_command,
         )
         driver = self.engine_of(instance).connect(target, is_read_only=permit is None)
         try:

@@ -248,9 +248,10 @@ class EngineConformance(EndingConformance, IncidentConformance):
         subject = self.subject()
         name, text = subject.immediate
         with Applied(subject, {name: text}):
-            ours = Release(parameter=name, ours=text, restore=None)
+            ours = Release(parameter=name, ours=text, restore=subject.standing)
             plan = plan_for(subject, {}, releases=[ours])
-            demand([s.kind for s in plan.steps if s.parameter] == [StepKind.RESET], "it is not put back")
+            kind = StepKind.RESET if subject.standing is None else StepKind.SET
+            demand([s.kind for s in plan.steps if s.parameter] == [kind], "it is not put back")
             subject.meddle(name, subject.second)
             plan = plan_for(subject, {}, releases=[ours])
             demand(plan.is_empty, "somebody else's value would be overwritten")
@@ -276,5 +277,5 @@ def _state(observation: Observation, name: str) -> tuple[str | None, str | None,
     setting = observation.settings.get(name)
     if setting is None:
         return None
-    persisted = setting.persisted
+    persisted = setting.entry
     return setting.value, persisted.text if persisted is not None else None, setting.pending

@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import LinkState
-from setpoint.engines.conformance_stage import AT, Applied, Subject, demand, look
+from setpoint.engines.conformance_stage import AT, Applied, Subject, demand, look, persisted_text
 from setpoint.engines.ending import Ended, run_ending
 from setpoint.engines.order import Armed, Back, Order
+from setpoint.engines.planner import is_persisted
+from setpoint.engines.readback import is_same_state
 from setpoint.engines.session import drive
 from setpoint.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from setpoint.catalog import Catalog
     from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
     from setpoint.engines.port import Driver
 
 _DAY = timedelta(days=1)
@@ -30,6 +34,7 @@ class EndingConformance:
     def test_a_holder_loses_the_instance_to_one_who_preempts(self) -> None:
         """The lock changes hands, and what the earlier holder still sends does nothing."""
         subject = self.subject()
+        stood = _persisted(subject)
         steps = subject.engine.steps({subject.immediate[0]: subject.immediate[1]}, (), *look(subject), {})
         with closing(_writer(subject)) as first, closing(_writer(subject)) as second:
             first.lock("apply by ada")
@@ -41,7 +46,7 @@ class EndingConformance:
                 pass
             else:
                 raise AssertionError("a holder that was preempted still writes")
-            demand(_persisted(subject) is None, "what it sent took effect")
+            demand(_persisted(subject) == stood, "what it sent took effect")
             second.close()
             first.reconnect(subject.target.timeout_seconds)
             first.lock("apply by ada")
@@ -60,9 +65,8 @@ class EndingConformance:
         with Applied(subject, dict([subject.immediate])):
             ended = _end(subject)
             demand(ended.is_over, f"it is not over: {ended.left}")
-            after, _ = look(subject)
-            name = subject.immediate[0]
-            demand(after.settings[name] == before.settings[name], "it is not as it was before")
+            after, catalog = look(subject)
+            _demand_back(subject, before, after, catalog)
             demand(_end(subject).verified is None, "there was something to do twice")
 
     def test_an_ending_leaves_a_persons_later_change(self) -> None:
@@ -74,7 +78,7 @@ class EndingConformance:
             ended = _end(subject)
             demand(ended.ending.clashes == (name,), f"the clash is not told: {ended.ending}")
             demand(ended.is_over, "a clash keeps it from being over")
-            demand(_persisted(subject) is not None, "a person's change was taken away")
+            _demand_theirs(subject)
             subject.meddle(name, text)
 
     def test_a_switch_is_seen_where_it_is_and_gone_when_disarmed(self) -> None:
@@ -107,11 +111,10 @@ class EndingConformance:
         if subject.wait_for_switch is None:
             return
         before, _ = look(subject)
-        name = subject.immediate[0]
         with Applied(subject, dict([subject.immediate])):
             gone = _fire(subject)
-            after, _ = look(subject)
-            demand(after.settings[name] == before.settings[name], "it is not as it was before")
+            after, catalog = look(subject)
+            _demand_back(subject, before, after, catalog)
             demand(gone.state is LinkState.DISARMED, f"it is there still: {gone.detail}")
 
     def test_a_switch_leaves_a_persons_later_change(self) -> None:
@@ -123,7 +126,7 @@ class EndingConformance:
         with Applied(subject, {name: text}):
             subject.meddle(name, subject.second)
             gone = _fire(subject)
-            demand(_persisted(subject) is not None, "a person's change was taken away")
+            _demand_theirs(subject)
             demand(gone.state is LinkState.DISARMED, f"it is there still: {gone.detail}")
             subject.meddle(name, text)
 
@@ -153,7 +156,7 @@ def _order(subject: Subject, deadline: datetime) -> Order:
         instance=subject.target.instance,
         engine=subject.engine.name,
         target=subject.target.address,
-        backs=(Back(parameter=name, ours=text, back=None),),
+        backs=(Back(parameter=name, ours=text, back=subject.standing),),
         deadline=deadline,
         written_at=AT,
     )
@@ -163,7 +166,18 @@ def _writer(subject: Subject) -> Driver:
     return subject.engine.connect(subject.target, is_read_only=False)
 
 
+def _demand_back(subject: Subject, before: Observation, after: Observation, catalog: Catalog) -> None:
+    name = subject.immediate[0]
+    is_back = is_same_state(name, before.settings[name], after.settings[name], catalog)
+    demand(is_back, "it is not as it was before")
+
+
+def _demand_theirs(subject: Subject) -> None:
+    observation, catalog = look(subject)
+    name = subject.immediate[0]
+    is_theirs = is_persisted(name, subject.second, observation.settings[name], catalog)
+    demand(is_theirs, "a person's change was taken away")
+
+
 def _persisted(subject: Subject) -> SettingText:
-    observation, _ = look(subject)
-    persisted = observation.settings[subject.immediate[0]].persisted
-    return persisted.text if persisted is not None else None
+    return persisted_text(look(subject)[0], subject.immediate[0])

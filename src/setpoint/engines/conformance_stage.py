@@ -34,8 +34,9 @@ class Subject:
     a restart, one that needs it, and one whose text the engine rounds or clamps (None where the engine has
     none). `second` is another text for `immediate`, `bystander` a parameter that no test manages, `refused` a
     text the engine does not accept. `meddle` persists a text behind Setpoint's back and makes it run where it
-    can (None: removes it). `wait_for_switch` returns once a switch that is due has acted (None where the
-    server has none, or one too slow to be waited for).
+    can (None: removes it). `standing` is the entry of `immediate` while nobody has set it: None, or where an
+    engine writes the running value alone, that. `wait_for_switch` returns once a switch that is due has acted
+    (None where the server has none, or one too slow to be waited for).
     """
 
     engine: Engine
@@ -49,6 +50,7 @@ class Subject:
     do_restart: Callable[[], None]
     meddle: Callable[[str, str | None], None]
     wait_for_switch: Callable[[], None] | None = None
+    standing: str | None = None
 
 
 class Steps:
@@ -138,8 +140,8 @@ class Meddled:
 
 def persisted_text(observation: Observation, name: str) -> SettingText:
     """Answer what an observation says is persisted for a parameter."""
-    persisted = observation.settings[name].persisted
-    return persisted.text if persisted is not None else None
+    entry = observation.settings[name].entry
+    return entry.text if entry is not None else None
 
 
 def look(subject: Subject) -> tuple[Observation, Catalog]:

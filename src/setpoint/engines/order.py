@@ -18,12 +18,14 @@ AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone: without one it could not be compared, and no other order would be acted on."""
 
 
-class Back(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One parameter: the persisted text to take away, and the one to put in its place (None: no entry)."""
+class Back(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One parameter: the entry's text to take away, and the one to put in its place (None: no entry)."""
 
     parameter: str
     ours: SettingText
-    back: SettingText
+    back: SettingText = None
+    is_passing: bool = False
+    """Whether a restart of the server takes ours away by itself."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

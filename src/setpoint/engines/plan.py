@@ -37,6 +37,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     """What the driver sends along ahead, in the engine's own words, to keep `text` from being run where an
     entry moved; never part of a plan.
     """
+    agent: str = ""
+    """What the instance's agent is asked along with it, after `text`, in the engine's own words."""
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -61,6 +63,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     undo: tuple[Request, ...] = ()
     reason: str = ""
     """Which layer asks for it, or why the step is there at all."""
+    is_passing: bool = False
+    """Whether a restart of the server takes away what it sets."""
 
 
 class Blocked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

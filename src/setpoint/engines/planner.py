@@ -44,11 +44,11 @@ def make_plan(
     """
     texts: dict[str, SettingText] = {name: setting.text for name, setting in desired.items()}
     reasons = {name: str(setting.layer) for name, setting in desired.items()}
-    made = engine.steps(texts, releases, observation, catalog, reasons)
     fold = engine.grammar.fold_name
     of_overrides = {
         fold(name) for name, setting in desired.items() if setting.layer.kind is LayerKind.OVERRIDE
     }
+    made = engine.steps(texts, releases, observation, catalog, reasons, of_overrides)
     asked = {fold(name) for name in texts}
     return Plan(
         instance=observation.instance,
@@ -137,14 +137,14 @@ def fingerprint(observation: Observation, catalog: Catalog) -> str:
         parameter = catalog.find(name)
         if parameter is not None and parameter.context is Context.FIXED:
             continue
-        persisted = setting.persisted
+        persisted = setting.entry
         facts[name] = (setting.value, persisted.text if persisted is not None else None, setting.pending)
     return content_hash(canonical(facts))
 
 
 def is_persisted(name: str, text: SettingText, observed: ObservedSetting | None, catalog: Catalog) -> bool:
     """Tell whether a parameter's persisted entry means that text (None: there is no entry)."""
-    persisted = observed.persisted if observed is not None else None
+    persisted = observed.entry if observed is not None else None
     return is_same_entry(name, persisted.text if persisted is not None else None, text, catalog)
 
 

@@ -15,7 +15,7 @@ from setpoint.config.configuration import SettingText
 from setpoint.engines.plan import Blocked, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -32,18 +32,23 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     rows: tuple[tuple[Any, ...], ...] = ()
     fallback: int = 0
+    agent: str | None = None
+    """What the instance's agent answered; None where it has none, or was not asked."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach an instance.
 
-    `secret` answers the password when a driver asks, None to let the driver look itself.
+    `secret` answers the password when a driver asks, None to let the driver look itself. `agent` is the
+    command that reaches files of the instance which its server does not write itself; empty where there is
+    none.
     """
 
     instance: str
     address: str
     secret: Callable[[], str | None]
     timeout_seconds: float = 5.0
+    agent: str = ""
 
     def __repr__(self) -> str:
         """Name the instance only; an address can hold a user's name and more."""
@@ -204,8 +209,13 @@ class Engine(Protocol):
         observation: Observation,
         catalog: Catalog,
         reasons: Mapping[str, str],
+        passing: Collection[str] = (),
     ) -> StepsMade:
-        """Answer the steps from observed to desired, for the parameters that differ, in a safe order."""
+        """Answer the steps from observed to desired, for the parameters that differ, in a safe order.
+
+        What is `passing` (folded names) comes to its end soon: an engine that has several places to write
+        takes the one that a restart of the server clears.
+        """
         ...
 
     def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:

@@ -28,7 +28,7 @@ def is_same_state(
     """Tell whether a parameter is as it was: what runs, what waits, and what its entry means."""
     if before is None or after is None:
         return before is after
-    entry = before.persisted.text if before.persisted is not None else None
+    entry = before.entry.text if before.entry is not None else None
     is_entry_back = is_persisted(name, entry, after, catalog)
     return is_entry_back and (before.value, before.pending) == (after.value, after.pending)
 

@@ -252,7 +252,7 @@ class Application:
                 _LOG.info("%s: asking for everything instead: %s", parameter, fault)
         now, catalog = self._observe()
         observed = now.setting(parameter)
-        persisted = observed.persisted if observed is not None else None
+        persisted = observed.entry if observed is not None else None
         return persisted.text if persisted is not None else None, catalog, False
 
     def _wait_until_right(self, *, was_restarted: bool) -> Verified:

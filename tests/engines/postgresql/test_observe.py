@@ -200,10 +200,10 @@ def test_a_persisted_entry_loaded_before_is_not_persisted_any_more():
     observation, _ = observe(
         rows={"work_mem": {"setting": "9216", **FROM_FILE, "sourcefile": AUTO, "sourceline": 3}}, files=[]
     )
-    assert observation.settings["work_mem"].persisted is None
+    assert observation.settings["work_mem"].entry is None
     assert observation.settings["work_mem"].in_force.file == AUTO
     blind, _ = observe(rows={"work_mem": {"setting": "9216", **FROM_FILE, "sourcefile": AUTO}}, files=None)
-    assert blind.settings["work_mem"].persisted.text == "9216"
+    assert blind.settings["work_mem"].entry.text == "9216"
 
 
 def test_what_waits_for_a_restart():
@@ -239,7 +239,7 @@ def test_a_broken_file_does_not_hide_what_is_persisted():
         files=[entry("jit", "on", applied=False), [CONF, 7, None, None, False, "syntax error"]],
         host={"auto_conf": "# head\nwork_mem = '9MB'\nmax_connections = '150'\n"},
     )
-    assert observation.settings["work_mem"].persisted.text == "9MB"
+    assert observation.settings["work_mem"].entry.text == "9MB"
     assert observation.settings["work_mem"].in_force.text == "9MB"
     assert observation.settings["max_connections"].pending == "150"
     assert [(fault.line, fault.message) for fault in observation.file_faults] == [(7, "syntax error")]

@@ -111,7 +111,7 @@ def test_a_server_that_does_not_start_gets_its_old_files_back(server):
         after, _ = observe(ENGINE, driver, "pg", at=AT)
         assert after.settings["shared_buffers"].value == "16384"
         assert after.settings["work_mem"].value == "4096"
-        assert after.settings["work_mem"].persisted is None
+        assert after.settings["work_mem"].entry is None
 
 
 def test_a_login_without_rights_is_told_and_changes_nothing(server):

@@ -78,7 +78,7 @@ def test_overrides_of_the_login_are_never_the_instances_value(server):
     assert setting.value == "8192"
     assert setting.is_inferred
     assert setting.in_force.kind is OriginKind.PERSISTED
-    assert setting.persisted.text == "8MB"
+    assert setting.entry.text == "8MB"
     assert [(o.kind, o.scope, o.text) for o in setting.overrides] == [
         (OriginKind.GLOBAL, "all roles", "12MB"),
         (OriginKind.DATABASE, "database postgres", "16MB"),
@@ -137,7 +137,7 @@ def test_a_syntax_error_is_told_with_its_line_and_hides_nothing(server):
         ("postgresql.conf", lines + 1)
     ]
     assert observation.settings["work_mem"].value == "11264"
-    assert observation.settings["work_mem"].persisted.text == "11MB"
+    assert observation.settings["work_mem"].entry.text == "11MB"
     made = ENGINE.steps({"work_mem": "13MB"}, (), observation, catalog, {})
     assert not made.steps
     assert "loads no file" in made.blocked[0].why
@@ -181,7 +181,7 @@ def test_what_waits_for_a_restart_is_told_with_its_place(server):
     observation, catalog = look(server.dsn)
     setting = observation.settings["max_connections"]
     assert (setting.value, setting.pending) == ("77", "100")
-    assert setting.persisted is None
+    assert setting.entry is None
     assert judge("max_connections", "77", setting, catalog).drift_class is DriftClass.DRIFTED
 
 

@@ -281,7 +281,7 @@ def _clashes(
 def clash_of(held: Held, seen: Observation, context: Context) -> Clash:
     """Answer what somebody wrote where an override stood."""
     observed = seen.setting(held.parameter)
-    persisted = observed.persisted if observed is not None else None
+    persisted = observed.entry if observed is not None else None
     found = persisted.text if persisted is not None else None
     return Clash(parameter=held.parameter, found=found, ours=held.ours, noticed_at=context.now())
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 def first_order(override: Override, instance: Instance, *, at: datetime) -> Order:
     """Answer the order that puts back what stood when an override was started."""
-    backs = [Back(parameter=held.parameter, ours=held.ours, back=held.before) for held in override.held]
+    backs = [
+        Back(parameter=held.parameter, ours=held.ours, back=held.before, is_passing=held.is_passing)
+        for held in override.held
+    ]
     return _order(override, instance, backs, at=at)
 
 
@@ -43,7 +46,8 @@ def order_now(
                 context, override, held, wanted.get(held.parameter.lower()), observation, catalog
             )
         ours = _standing(context, override.instance, held, observation, catalog)
-        backs.append(Back(parameter=held.parameter, ours=ours, back=back))
+        made = Back(parameter=held.parameter, ours=ours, back=back, is_passing=held.is_passing)
+        backs.append(made)
         if not is_ours:
             released.append(held.parameter)
     return _order(override, instance, backs, at=context.now()), tuple(released)

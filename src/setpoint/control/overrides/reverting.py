@@ -213,7 +213,7 @@ def _clashes(order: Order, ended: Ended) -> tuple[Clash, ...]:
     found: list[Clash] = []
     for name in ended.left.clashes:
         observed = ended.observation.setting(name)
-        persisted = observed.persisted if observed is not None else None
+        persisted = observed.entry if observed is not None else None
         text = persisted.text if persisted is not None else None
         found.append(Clash(parameter=name, found=text, ours=ours[name], noticed_at=utc_now()))
     return tuple(found)

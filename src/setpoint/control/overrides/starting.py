@@ -320,6 +320,7 @@ def _override(context: Context, id_: str, wish: Wish, batch: str, made: Plan, pe
             before=step.prior.persisted if step.prior is not None else None,
             running_before=step.prior.running if step.prior is not None else None,
             is_managed=step.parameter.lower() in managed,
+            is_passing=step.is_passing,
         )
         for step in made.steps
         if step.parameter

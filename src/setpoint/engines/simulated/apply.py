@@ -84,7 +84,7 @@ def _release(
     made: list[Step] = []
     warnings: list[str] = []
     for release in releases:
-        persisted = observation.settings[release.parameter].persisted
+        persisted = observation.settings[release.parameter].entry
         if persisted is None or persisted.text is None:
             continue
         if release.ours is not None and catalog.is_same(release.parameter, persisted.text, release.ours):
@@ -100,7 +100,7 @@ def _release(
 
 def _set(name: str, text: SettingText, observation: Observation, catalog: Catalog, reason: str) -> Step:
     observed = observation.settings[name]
-    prior = observed.persisted.text if observed.persisted is not None else None
+    prior = observed.entry.text if observed.entry is not None else None
     return Step(
         kind=StepKind.SET if text is not None else StepKind.RESET,
         parameter=name,

@@ -13,7 +13,7 @@ from setpoint.engines.simulated.switch import SimulatedSwitch
 from setpoint.errors import NotPermittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Mapping, Sequence
     from datetime import datetime
 
     from setpoint.catalog import Catalog, Version
@@ -75,8 +75,10 @@ class SimulatedEngine:
         observation: Observation,
         catalog: Catalog,
         reasons: Mapping[str, str],
+        passing: Collection[str] = (),
     ) -> StepsMade:
-        """Answer the steps from observed to desired."""
+        """Answer the steps from observed to desired; it has one place to write alone."""
+        del passing
         return apply.steps(desired, releases, observation, catalog, reasons)
 
     def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:

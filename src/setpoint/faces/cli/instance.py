@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from setpoint.config.observation import Observation
     from setpoint.faces.cli.page import Block
 
-_PLAIN = ("engine", "target", "password", "group", "environment", "restart_command", "template", "mode")
+_PLAIN = (
+    "engine",
+    "target",
+    "password",
+    "group",
+    "environment",
+    "restart_command",
+    "agent_command",
+    "template",
+    "mode",
+)
 _FACTS = {
     "ram": "ram_bytes",
     "vcpu": "vcpu",
@@ -62,6 +72,11 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
             help="A label; may be given again. `set` takes one away with K=.",
         ),
         click.option("--restart-command", metavar="COMMAND", help="What restarts it; run without a shell."),
+        click.option(
+            "--agent-command",
+            metavar="COMMAND",
+            help="What reads and writes its option files, where its server does not; run without a shell.",
+        ),
         click.option("--template", type=TemplateVersion(), help="The template it is filled from."),
         click.option("--mode", type=click.Choice(MODES), help="What a worker does about its drift."),
         click.option("--ram", type=Size(), help="Memory it may use, such as 16GB."),

@@ -86,7 +86,7 @@ def _rank(wish: Wish, catalog: Catalog) -> int:
 
 
 def _step(wish: Wish) -> Step:
-    persisted = wish.observed.persisted
+    persisted = wish.observed.entry
     prior = persisted.text if persisted is not None else None
     return Step(
         kind=StepKind.RESET if wish.text is None else StepKind.SET,

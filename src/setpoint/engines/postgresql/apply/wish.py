@@ -66,7 +66,7 @@ def make_release(release: Release, observation: Observation, catalog: Catalog) -
     observed = observation.settings.get(parameter.name) if parameter is not None else None
     if parameter is None or observed is None:
         return f"{release.parameter} is no longer managed; this server does not know it any more"
-    persisted = observed.persisted
+    persisted = observed.entry
     if persisted is None:
         return ""
     if release.ours is None or not is_text(parameter.name, release.ours, persisted.text, catalog):
