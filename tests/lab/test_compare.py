@@ -15,9 +15,10 @@ from setpoint.lab.compare import (
     student_t_95,
     summarise,
 )
+from setpoint.lab.counters import Counters
+from setpoint.lab.load import LoadResult
 from setpoint.lab.noise import Noise
-from setpoint.lab.pgbench import LoadResult
-from setpoint.lab.trial import Counters, Trial
+from setpoint.lab.trial import Trial
 
 
 def make_trial(tps: float, steal: float | None = 0.0):

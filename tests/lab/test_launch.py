@@ -10,14 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.lab.processes import DEADLINE_S, Launcher, is_alive, wait_until_gone
 
 from setpoint.errors import LabError
-from setpoint.lab import launch, privileges
-from setpoint.lab.binaries import PostgresBinaries
+from setpoint.lab import privileges, server
 from setpoint.lab.launch import PrivatePostgres
+from setpoint.lab.server import find_free_port
 from setpoint.lab.trial import ask_with_psql
-
-DEADLINE_S = 30
 
 # Starts a server, tells its pid, its keeper's and its temporary folder, then does what the argument says.
 CHILD = """
@@ -37,36 +36,6 @@ with PrivatePostgres(PostgresBinaries(Path(sys.argv[1]), (18, 0))) as server:
 
 def ask(server: PrivatePostgres, statement: str) -> str:
     return ask_with_psql(server.binaries, server.client_variables)(statement)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there and not merely waiting to be collected."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until_gone(pids: list[int], folder: Path | None = None) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while any(map(is_alive, pids)) or (folder and folder.exists()):
-        assert time.monotonic() < end, f"still there: {[*filter(is_alive, pids)]} {folder}"
-        os.sched_yield()
-
-
-class Launcher:
-    """A process of its own that has launched a server."""
-
-    def __init__(self, binaries: PostgresBinaries, then: str) -> None:
-        command = [sys.executable, "-c", CHILD, str(binaries.bindir), then]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self.process.stdout
-        server, keeper, home = self.process.stdout.readline().split()
-        self.server, self.keeper, self.home = int(server), int(keeper), Path(home)
-
-    def collect(self) -> int:
-        with self.process:
-            return self.process.wait(DEADLINE_S)
 
 
 @pytest.fixture
@@ -197,14 +166,14 @@ def test_closing_leaves_neither_process_nor_folder(start_postgresql):
 
 
 def test_an_exception_leaves_nothing_behind(newest):
-    launcher = Launcher(newest, "raise")
+    launcher = Launcher(CHILD, newest.bindir, "raise")
     assert launcher.collect() == 1
     wait_until_gone([launcher.server, launcher.keeper], launcher.home)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_signal_to_the_launching_process_leaves_anything_behind(newest, number):
-    launcher = Launcher(newest, "wait")
+    launcher = Launcher(CHILD, newest.bindir, "wait")
     launcher.process.send_signal(number)
     launcher.collect()
     wait_until_gone([launcher.server, launcher.keeper], launcher.home)
@@ -230,13 +199,13 @@ def test_a_launching_process_killed_while_making_the_data_leaves_nothing_behind(
 
 def test_a_port_somebody_took_is_given_up_for_another(start_postgresql, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = [taken.getsockname()[1], launch._find_free_port()]
-        monkeypatch.setattr(launch, "_find_free_port", iter(ports).__next__)
+        ports = [taken.getsockname()[1], find_free_port()]
+        monkeypatch.setattr(server, "find_free_port", iter(ports).__next__)
         assert start_postgresql().port == ports[1]
 
 
 def test_the_server_ends_with_its_keeper(newest):
-    launcher = Launcher(newest, "wait")
+    launcher = Launcher(CHILD, newest.bindir, "wait")
     os.kill(launcher.keeper, signal.SIGKILL)
     wait_until_gone([launcher.server, launcher.keeper])
     launcher.process.kill()
@@ -245,7 +214,7 @@ def test_the_server_ends_with_its_keeper(newest):
 
 
 def test_a_keeper_that_is_asked_to_end_takes_its_server_along(newest):
-    launcher = Launcher(newest, "wait")
+    launcher = Launcher(CHILD, newest.bindir, "wait")
     os.kill(launcher.keeper, signal.SIGTERM)
     wait_until_gone([launcher.server, launcher.keeper], launcher.home)
     launcher.process.kill()

@@ -11,6 +11,8 @@ import msgspec
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from setpoint.catalog.grammar import Grammar
     from setpoint.catalog.units import Unit
 
@@ -31,6 +33,8 @@ class Kind(Enum):
     STRING = "string"
     LIST = "list"
     FLAGS = "flags"
+    SWITCHES = "switches"
+    """Flags that are each on or off (``mrr=off``): a text speaks of those it names, and of no other."""
     SIZE = "size"
     DURATION = "duration"
 
@@ -46,7 +50,8 @@ class Context(Enum):
 
 
 _NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.SIZE, Kind.DURATION})
-_MANY = frozenset({Kind.LIST, Kind.FLAGS})
+_MANY = frozenset({Kind.LIST, Kind.FLAGS, Kind.SWITCHES})
+_SETS = frozenset({Kind.FLAGS, Kind.SWITCHES})
 _RELATIVE_TOLERANCE = 1e-6
 """Engines store real values as doubles and print about six digits of them (PostgreSQL: ``%g``)."""
 
@@ -71,6 +76,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     aliases: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     is_integral: bool = True
     """For sizes and durations: whether the engine stores whole multiples of the unit only."""
+    multiple: int = 0
+    """The engine cuts numbers down to multiples of this; 0 where it takes all."""
     radix: int = 10
     folds_case: bool = False
     is_quoted_list: bool = False
@@ -96,7 +103,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     def parse(self, text: str | tuple[str, ...], grammar: Grammar) -> Value:
         """Read a text as this parameter's type; raise `InputError` naming parameter, text and bounds."""
         try:
-            value = self._read(text, grammar)
+            value = self.read(text, grammar)
         except ValueError as fault:
             message = f"{self.name}: {fault}"
             raise InputError(message, next_step=self.expectation()) from None
@@ -120,13 +127,33 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 
     def is_same(self, left: Value, right: Value) -> bool:
         """Tell whether two typed values mean the same to the engine."""
-        if self.kind is Kind.FLAGS and isinstance(left, tuple) and isinstance(right, tuple):
-            return {item.lower() for item in left} == {item.lower() for item in right}
+        if isinstance(left, tuple) and isinstance(right, tuple):
+            if self.kind is Kind.FLAGS:
+                return {item.lower() for item in left} == {item.lower() for item in right}
+            if self.kind is Kind.SWITCHES:
+                return _agree(left, right)
         if isinstance(left, float) or isinstance(right, float):
             return math.isclose(float(left), float(right), rel_tol=_RELATIVE_TOLERANCE)  # type: ignore[arg-type]
         if self.folds_case:
             return _folded(left) == _folded(right)
-        return left == right
+        return left == right or self.settled(left) == self.settled(right)
+
+    def settled(self, value: Value) -> Value:
+        """Answer what the engine makes of a value: a number cut down to a multiple."""
+        if not self.multiple or isinstance(value, bool) or not isinstance(value, int):
+            return value
+        cut = abs(value) // self.multiple * self.multiple
+        return cut if value >= 0 else -cut
+
+    def differences(self, left: Value, right: Value) -> tuple[str, ...]:
+        """Answer, flag by flag, what takes one value of a flag set to another: ``-A``, ``+B``, ``c=on``."""
+        if not isinstance(left, tuple) or not isinstance(right, tuple) or self.kind not in _SETS:
+            return ()
+        before, after = dict.fromkeys(map(str.lower, left)), {item.lower(): item for item in right}
+        if self.kind is Kind.SWITCHES:
+            return tuple(item for key, item in after.items() if key not in before)
+        gone = (f"-{item}" for item in left if item.lower() not in after)
+        return (*gone, *(f"+{item}" for key, item in after.items() if key not in before))
 
     def expectation(self) -> str:
         """Say in words what the parameter takes; used as the next step of errors."""
@@ -145,10 +172,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         """Answer the base unit as an amount, or None for a bare number."""
         return grammar.units.find(self.unit) if self.unit else None
 
-    def _read(self, text: str | tuple[str, ...], grammar: Grammar) -> Value:
+    def read(self, text: str | tuple[str, ...], grammar: Grammar) -> Value:
+        """Read a text as this parameter's type, whatever its bounds; raise `ValueError`."""
         if self.kind in _MANY:
             items = text if isinstance(text, tuple) else grammar.read_list(text)
-            return tuple(self._canonical_word(item) for item in items) if self.kind is Kind.FLAGS else items
+            return self._read_items(items, grammar)
         if isinstance(text, tuple):
             message = "takes one value, not a list"
             raise ValueError(message)  # noqa: TRY004 - a fault of the text, like all others here
@@ -161,6 +189,20 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
             is_real = self.kind is Kind.FLOAT or not self.is_integral
             return grammar.read_real(text, unit) if is_real else grammar.read_integer(text, unit)
         return text
+
+    def _read_items(self, items: tuple[str, ...], grammar: Grammar) -> tuple[str, ...]:
+        """Answer the items, each as the engine writes it; a word that stands for several becomes those."""
+        if self.kind is Kind.FLAGS:
+            words = [self._canonical_word(item) for item in items]
+            return tuple(dict.fromkeys(item for word in words for item in grammar.read_list(word)))
+        if self.kind is not Kind.SWITCHES:
+            return items
+        switches = [item.lower().partition("=") for item in items]
+        bare = next((item for item, equals, _ in switches if not equals), None)
+        if bare is not None:
+            message = f"{bare!r} is not a flag with its state, such as {bare}=off"
+            raise ValueError(message)
+        return tuple(f"{self._canonical_word(flag.strip())}={state.strip()}" for flag, _, state in switches)
 
     def _canonical_word(self, word: str) -> str:
         folded = word.lower()
@@ -194,6 +236,18 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
             if amount % larger.factor == 0:
                 return f"{amount // larger.factor}{larger.name}"
         return _plain(value)
+
+
+def _agree(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Tell whether two texts of switches say the same: the one may name fewer than the other, but not none."""
+    few, many = sorted((dict(_switches(left)), dict(_switches(right))), key=len)
+    return few.items() <= many.items() and (bool(few) or not many)
+
+
+def _switches(items: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for item in items:
+        flag, _, state = item.partition("=")
+        yield flag.lower(), state.lower()
 
 
 def _folded(value: Value) -> Value:

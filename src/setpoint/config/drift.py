@@ -14,6 +14,7 @@ import msgspec
 
 from setpoint.config.configuration import SettingText
 from setpoint.config.observation import INSTANCE_WIDE, Observation, ObservedSetting, Origin, OriginKind
+from setpoint.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,8 @@ def judge(name: str, desired: SettingText, observed: ObservedSetting | None, cat
     if origin is not None and _is_text(catalog, name, origin, desired):
         why = f"the engine reads {_text(desired)} as {shown}"
         return _drift(name, DriftClass.NORMALISED, desired, shown, origin, why, is_deviation=False)
-    why = f"runs {shown} from {origin}" if origin is not None else f"runs {shown}"
+    why = f"runs {_told(name, desired, observed, shown, catalog)}"
+    why = f"{why} from {origin}" if origin is not None else why
     return _drift(name, DriftClass.DRIFTED, desired, shown, origin, why, is_deviation=True)
 
 
@@ -120,6 +122,10 @@ def _judge_running(
     if origin is not None and origin.fault:
         why = f"runs as desired, but {origin}: {origin.fault}"
         return _drift(name, DriftClass.DRIFTED, desired, shown, origin, why, is_deviation=True)
+    parameter = catalog.get(name)
+    if parameter.multiple and catalog.show(name, _text(desired)) != shown:
+        why = f"the engine reads {_text(desired)} as {shown}"
+        return _drift(name, DriftClass.NORMALISED, desired, shown, origin, why, is_deviation=False)
     others = [
         o for o in observed.overrides if o.text is None or not catalog.is_same(name, o.text, _text(desired))
     ]
@@ -142,6 +148,19 @@ def _shadow_over(
 
 def _is_text(catalog: Catalog, name: str, origin: Origin, desired: SettingText) -> bool:
     return origin.text is not None and desired is not None and catalog.is_same(name, origin.text, desired)
+
+
+def _told(
+    name: str, desired: SettingText, observed: ObservedSetting, shown: str | None, catalog: Catalog
+) -> str | None:
+    """Answer a running value in words: of a set of flags those that differ, so that nobody has to look for them."""
+    parameter = catalog.get(name)
+    try:
+        wanted, running = (catalog.parse(name, text) for text in (_text(desired), observed.value or ""))
+    except InputError:
+        return shown
+    differences = parameter.differences(wanted, running)
+    return f"with {', '.join(differences)}" if differences else shown
 
 
 def _text(desired: SettingText) -> str:

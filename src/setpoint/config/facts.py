@@ -21,6 +21,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     version: str = ""
     build: str = ""
     role: Role = "unknown"
+    cluster: str = ""
+    """Which cluster the instance is a member of, and in what state, in words; empty for none known."""
     ram_bytes: int | None = None
     vcpu: float | None = None
     storage: Storage | None = None

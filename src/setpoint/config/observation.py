@@ -15,6 +15,7 @@ class OriginKind(Enum):
 
     DEFAULT = "default"
     BUILD = "build"
+    AUTO = "worked out at start"
     ENVIRONMENT = "environment"
     FILE = "file"
     PERSISTED = "persisted"
@@ -31,6 +32,7 @@ INSTANCE_WIDE = frozenset(
     {
         OriginKind.DEFAULT,
         OriginKind.BUILD,
+        OriginKind.AUTO,
         OriginKind.ENVIRONMENT,
         OriginKind.FILE,
         OriginKind.PERSISTED,
@@ -141,6 +143,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     unseen: tuple[str, ...] = ()
     alterable: tuple[str, ...] | None = None
     """The parameters this login may change for the whole instance; None means all of them."""
+    managed_file: str = ""
+    """The configuration file that the instance's agent writes for us; empty where there is no agent."""
     catalog_hash: str = ""
     cost_ms: float = 0.0
     """Server time the observation took, in milliseconds."""

@@ -126,7 +126,7 @@ def releases(
         if catalog.grammar.fold_name(name) in asked or is_persisted(name, owned.restore, observed, catalog):
             continue
         ours = _standing(context, owned, observed, catalog)
-        yield Release(parameter=name, ours=ours, restore=owned.restore)
+        yield Release(parameter=name, ours=ours, restore=owned.restore, running=owned.running_before)
 
 
 def left_open(context: Context, name: str) -> tuple[Step, ...]:

@@ -97,7 +97,10 @@ def make_ending(
     """
     found = {back.parameter: (back, _find(back, observation, catalog)) for back in order.backs}
     ours = [back for back, finding in found.values() if finding is _Finding.OURS]
-    releases = [Release(parameter=each.parameter, ours=each.ours, restore=each.back) for each in ours]
+    releases = [
+        Release(parameter=each.parameter, ours=each.ours, restore=each.back, running=each.running)
+        for each in ours
+    ]
     made = engine.steps({}, releases, observation, catalog, {})
     steps = list(made.steps)
     unloaded = [name for name, (_, finding) in found.items() if finding is _Finding.UNLOADED]

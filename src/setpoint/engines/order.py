@@ -24,6 +24,8 @@ class Back(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     parameter: str
     ours: SettingText
     back: SettingText = None
+    running: str | None = None
+    """What ran before."""
     is_passing: bool = False
     """Whether a restart of the server takes ours away by itself."""
 

@@ -105,12 +105,14 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     What stood before is put back, if ours still stands.
 
     `ours` is the persisted text we wrote; `restore` the persisted text that stood before (None: no entry
-    stood there).
+    stood there). `running` is what ran before us, for engines that run no other value by themselves once an
+    entry is gone; None where that is not known.
     """
 
     parameter: str
     ours: SettingText
     restore: SettingText
+    running: str | None = None
 
 
 class Switch(Protocol):

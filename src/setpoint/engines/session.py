@@ -19,6 +19,7 @@ from setpoint.engines.readback import advise, is_same_state, is_wrong, judge_don
 from setpoint.errors import (
     ApplyError,
     HeldError,
+    RefusedError,
     SetpointError,
     StalePlanError,
     UnavailableError,
@@ -83,11 +84,19 @@ def observe(engine: Engine, driver: Driver, instance: str, *, at: datetime) -> t
 
 
 def drive(questions: Generator[Request, Reply, _Result], driver: Driver) -> _Result:
-    """Run a generator of requests over a driver and answer what it returns."""
+    """Run a generator of requests over a driver and answer what it returns.
+
+    What the server refuses is raised where the generator asked for it; one that does not mind goes on.
+    """
     try:
         request = next(questions)
         while True:
-            request = questions.send(driver.run(request))
+            try:
+                reply = driver.run(request)
+            except RefusedError as fault:
+                request = questions.throw(fault)
+            else:
+                request = questions.send(reply)
     except StopIteration as end:
         return end.value
 

@@ -53,7 +53,7 @@ def make_data(
     initdb = [str(binaries.tool("initdb")), *_INITDB_OPTIONS, "-D", str(data_dir)]
     run([*privileges.prefix, *guard(initdb)], binaries.environment("initdb"))
     if template is not None:
-        _keep_template(data_dir, template)
+        keep_template(data_dir, template)
 
 
 def append_settings(data_dir: Path, conf: Mapping[str, object] | str) -> None:
@@ -107,7 +107,7 @@ def template_name(binaries: PostgresBinaries) -> str:
     return f"postgresql-{binaries.version[0]}.{binaries.version[1]}-{place}"
 
 
-def _keep_template(data_dir: Path, template: Path) -> None:
+def keep_template(data_dir: Path, template: Path) -> None:
     """Copy fresh data aside; the rename makes it whole or absent, and the first of two wins."""
     template.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=template.parent))

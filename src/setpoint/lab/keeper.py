@@ -9,6 +9,9 @@ things:
 * is the server's direct parent, so that the kernel stops the server (parent-death signal) should the keeper
   itself be killed.
 
+What differs between engines is in its order: the signals for each way to stop, and how a server tells that it
+is ready (``is_ready``).
+
 ``python keeper.py restart SOCKET`` asks a keeper for a restart and waits for its answer: exit code 0, or 1
 with the reason.
 """
@@ -29,7 +32,8 @@ from typing import Any, NoReturn
 
 POLL_S = 0.02
 IMMEDIATE_STOP_S = 10.0
-STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+# A server that greets but does not say in its log that it is ready is believed after so long.
+SILENCE_S = 3.0
 
 
 class Orphaned(Exception):  # noqa: N818 - not an error: the word to end
@@ -37,7 +41,11 @@ class Orphaned(Exception):  # noqa: N818 - not an error: the word to end
 
 
 class Keeper:
-    """Keeps one server; ``order`` names its data folder, log and socket, and what to remove."""
+    """Keeps one server.
+
+    ``order`` names its data folder, log and control socket, what to remove in the end, the signal of each
+    way to stop it, the signals to end it with, and how it tells that it is ready.
+    """
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
@@ -45,6 +53,7 @@ class Keeper:
         self.command: list[str] = []
         self.environment: dict[str, str] = {}
         self.server: subprocess.Popen[bytes] | None = None
+        self.log_start = 0
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(order["socket"])
         self.listener.listen(4)
@@ -98,13 +107,20 @@ class Keeper:
 
     def pid(self) -> int | None:
         """Return the server's process id while it runs."""
-        return self.server.pid if self.server and self.server.poll() is None else None
+        server = self.server
+        if server is None or server.poll() is not None:
+            return None
+        if is_ending(server.pid):
+            server.wait()
+            return None
+        return server.pid
 
     def start(self, limit_s: float) -> str:
         """Start the server and wait until it accepts connections."""
         if self.pid():
             return ""
         with Path(self.order["log"]).open("ab") as log:
+            self.log_start = log.tell()
             self.server = subprocess.Popen(
                 self.command,
                 env=self.environment,
@@ -114,29 +130,46 @@ class Keeper:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while (elapsed_s := time.monotonic() - begin) < limit_s:
             if self.server.poll() is not None:
                 return f"the server ended with code {self.server.returncode} while starting"
-            if self.is_ready():
+            if self.is_ready(elapsed_s):
                 return ""
             self.pause(POLL_S, serving=False)
         self.stop("immediate", IMMEDIATE_STOP_S)
         return f"the server was not ready within {limit_s:g} s"
 
-    def is_ready(self) -> bool:
-        """Read the status line that the server itself writes into its pid file (PostgreSQL 10 and later)."""
+    def is_ready(self, elapsed_s: float) -> bool:
+        """Ask the server in the way its order says.
+
+        ``pid_file``, ``line`` and ``words``: the server writes one of the words into that line of its pid
+        file. ``log_text`` and ``greeting``: it writes the text into its log; a server whose log goes
+        elsewhere is asked by its Unix socket instead, later, for a greeting nobody answers is counted.
+        """
+        ready = self.order["ready"]
+        if "pid_file" in ready:
+            return self.has_status(ready["pid_file"], ready["line"], ready["words"])
+        return self.has_said(ready["log_text"]) or (elapsed_s > SILENCE_S and greets(ready["greeting"]))
+
+    def has_status(self, pid_file: str, line: int, words: list[str]) -> bool:
+        """Say whether this server's pid file holds one of the words in a line, counted from 0."""
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            lines = Path(pid_file).read_text().splitlines()
         except OSError:
             return False
-        status_line = 7
-        known = len(lines) > status_line and self.server is not None and lines[0] == str(self.server.pid)
-        return known and lines[status_line].strip() in {"ready", "standby"}
+        known = len(lines) > line and self.server is not None and lines[0] == str(self.server.pid)
+        return known and lines[line].strip() in words
+
+    def has_said(self, text: str) -> bool:
+        """Say whether the log holds a text since the server was started."""
+        with Path(self.order["log"]).open("rb") as log:
+            log.seek(self.log_start)
+            return text.encode() in log.read()
 
     def stop(self, mode: str, limit_s: float) -> str:
         """Stop the server and wait until it is gone."""
-        server, wanted = self.server, STOP_SIGNALS.get(mode)
+        server, wanted = self.server, self.order["stop_signals"].get(mode)
         if wanted is None:
             return f"unknown mode {mode!r}"
         if server is None or server.poll() is not None:
@@ -154,7 +187,7 @@ class Keeper:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server = self.server
         if server is not None and server.poll() is None:
-            for last_word in (self.order["end_signal"], signal.SIGQUIT, signal.SIGKILL):
+            for last_word in self.order["end_signals"]:
                 server.send_signal(last_word)
                 try:
                     server.wait(IMMEDIATE_STOP_S)
@@ -164,6 +197,25 @@ class Keeper:
         self.listener.close()
         for folder in self.order["remove"]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_ending(pid: int) -> bool:
+    """Say whether a process has ended but for some of its threads, which cannot be collected yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def greets(address: str) -> bool:
+    """Say whether something behind a Unix socket speaks first, as servers of MySQL's protocol do."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(address)
+            return bool(connection.recv(1))
+        except OSError:
+            return False
 
 
 def ask(address: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,13 @@ writes; it is for servers the lab started itself.
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from setpoint.errors import LabError
-from setpoint.lab.privileges import guard
+from setpoint.lab.load import LoadResult, run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
 
 BUILTIN_SCRIPTS = ("tpcb-like", "simple-update", "select-only")
 _PERCENTILE = 0.95
-_LAST_LINES = 20
 
 _FILLED = re.compile(r"of \d+ tuples \((\d+)%\)")
 _PROGRESS = re.compile(r"^progress: ([\d.]+) s, ([\d.]+) tps")
@@ -35,17 +30,6 @@ _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 _LATENCY = re.compile(r"^latency average = ([\d.]+) ms", re.MULTILINE)
 # Until 13 the report gives two rates; the one that leaves connecting out is the one later versions give.
 _RATE = re.compile(r"^tps = ([\d.]+) \((?:excluding|without)", re.MULTILINE)
-
-
-class LoadResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one run achieved; ``seconds`` leaves out connecting, and ``tps`` leaves out failed ones."""
-
-    tps: float
-    latency_mean_ms: float
-    latency_p95_ms: float | None
-    transactions: int
-    failed: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +92,12 @@ class Pgbench:
 
     def _run(self, options: list[str], watch: Callable[[str], None]) -> str:
         """Run pgbench to its end, showing each line of its standard error; return its report."""
-        command = guard([str(self.binaries.tool("pgbench")), *options])
+        command = [str(self.binaries.tool("pgbench")), *options]
+        environment = {**self.binaries.environment("pgbench"), **self.connection}
         with tempfile.TemporaryFile("w+") as report:
-            process = subprocess.Popen(
-                command,
-                env={**self.binaries.environment("pgbench"), **self.connection},
-                stdin=subprocess.DEVNULL,
-                stdout=report,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-            with process:
-                try:
-                    for line in cast("IO[str]", process.stderr):
-                        last_lines.append(line)
-                        watch(line)
-                except BaseException:
-                    process.kill()
-                    raise
+            run_watched(command, environment, watch, name="pgbench", report=report, is_news=_is_no_progress)
             report.seek(0)
-            text = report.read()
-        if process.returncode:
-            words = "".join(line for line in last_lines if not _PROGRESS.match(line))
-            raise LabError(f"pgbench ended with code {process.returncode}: {words.strip()}")
-        return text
+            return report.read()
 
 
 def read_report(report: str, latency_p95_ms: float | None = None) -> LoadResult:
@@ -154,6 +119,10 @@ def read_report(report: str, latency_p95_ms: float | None = None) -> LoadResult:
         failed=int(failed[1]) if failed else 0,
         seconds=count / tps if tps else 0.0,
     )
+
+
+def _is_no_progress(line: str) -> bool:
+    return _PROGRESS.match(line) is None
 
 
 def percentile_ms(latencies_us: Iterable[int]) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.budget import BudgetVerdict, Claims, judge, largest_fit, typed_values
 from setpoint.config.variables import Type, show, to_base
-from setpoint.workload.metrics import GAUGES
+from setpoint.workload.metrics import GAUGES, is_one_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,7 @@ class Evidence:
 
 
 def _window_between(earlier: Observation | None, later: Observation) -> Window | None:
-    if earlier is None or earlier.instance != later.instance or earlier.metrics_since != later.metrics_since:
+    if earlier is None or earlier.instance != later.instance or not is_one_epoch(earlier, later):
         return None
     growth = {
         name: value - earlier.metrics[name]

@@ -6,6 +6,7 @@ what was read twice at one moment has no rate: not known is not zero.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.config.observation import Observation
+
+
+_EPOCH_TOLERANCE = timedelta(seconds=2)
 
 
 class MetricKind(Enum):
@@ -48,6 +52,16 @@ KINDS: Mapping[str, MetricKind] = {
 """The kind of every canonical metric, by its name."""
 
 
+def is_one_epoch(earlier: Observation, later: Observation) -> bool:
+    """Tell whether two observations count from one beginning.
+
+    Some engines tell how long they have run in whole seconds, so that one beginning is seen a moment apart.
+    """
+    if earlier.metrics_since is None or later.metrics_since is None:
+        return earlier.metrics_since is later.metrics_since
+    return abs(earlier.metrics_since - later.metrics_since) <= _EPOCH_TOLERANCE
+
+
 def level(metric: str, earlier: Observation, later: Observation) -> float | None:
     """Answer a gauge as it was seen last, a counter as its growth per second between two observations.
 
@@ -60,7 +74,6 @@ def level(metric: str, earlier: Observation, later: Observation) -> float | None
         return now
     before = earlier.metrics.get(metric)
     seconds = (later.at - earlier.at).total_seconds()
-    is_one_epoch = earlier.metrics_since == later.metrics_since
-    if before is None or seconds <= 0 or now < before or not is_one_epoch:
+    if before is None or seconds <= 0 or now < before or not is_one_epoch(earlier, later):
         return None
     return (now - before) / seconds

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 def first_order(override: Override, instance: Instance, *, at: datetime) -> Order:
     """Answer the order that puts back what stood when an override was started."""
-    backs = [
-        Back(parameter=held.parameter, ours=held.ours, back=held.before, is_passing=held.is_passing)
-        for held in override.held
-    ]
+    backs = [_made(held, held.ours, held.before) for held in override.held]
     return _order(override, instance, backs, at=at)
 
 
@@ -46,11 +43,20 @@ def order_now(
                 context, override, held, wanted.get(held.parameter.lower()), observation, catalog
             )
         ours = _standing(context, override.instance, held, observation, catalog)
-        made = Back(parameter=held.parameter, ours=ours, back=back, is_passing=held.is_passing)
-        backs.append(made)
+        backs.append(_made(held, ours, back))
         if not is_ours:
             released.append(held.parameter)
     return _order(override, instance, backs, at=context.now()), tuple(released)
+
+
+def _made(held: Held, ours: SettingText, back: SettingText) -> Back:
+    return Back(
+        parameter=held.parameter,
+        ours=ours,
+        back=back,
+        running=held.running_before,
+        is_passing=held.is_passing,
+    )
 
 
 def _wanted(

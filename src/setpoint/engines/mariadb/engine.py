@@ -1,0 +1,69 @@
+"""The MariaDB engine: MySQL's, but for how it is asked and that it keeps nothing itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setpoint.engines.mariadb import observe
+from setpoint.engines.mariadb.harvest import harvest
+from setpoint.engines.mysql.engine import MysqlEngine
+from setpoint.engines.mysql.observe import entry as entries
+from setpoint.errors import NotPermittedError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from setpoint.catalog import Version
+    from setpoint.catalog.catalog import CatalogData
+    from setpoint.config.configuration import SettingText
+    from setpoint.engines.mysql.dialect.option_groups import Kind
+    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.port import Reply, Switch
+
+
+class MariadbEngine(MysqlEngine):
+    """The `Engine` port for MariaDB 10.5 and later."""
+
+    name = "mariadb"
+    data = Path(__file__).parent
+    kind: Kind = "mariadb"
+
+    def keeps(self, version: str) -> bool:
+        """Answer that it keeps nothing: what SET GLOBAL sets runs until a restart."""
+        del version
+        return False
+
+    def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
+        """Ask a running server for its catalog, which it tells without being tried."""
+        del describe_config
+        return harvest(version, self._flavour(version))
+
+    def observe(self, version: Version) -> Request:
+        """Answer the one request of an observation."""
+        return observe.observe(version)
+
+    def entry(self, parameter: str) -> Request:
+        """Ask for what runs of a variable."""
+        return entries.entry(observe.entry_of(parameter))
+
+    def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
+        """Make a writing request conditional on what runs."""
+        return entries.unless_moved(request, observe.current(parameter), entry)
+
+    def switch(self) -> Switch | None:
+        """Answer a one-shot event, where the scheduler runs."""
+        from setpoint.engines.mariadb.switch import MariadbEventSwitch
+
+        return MariadbEventSwitch()
+
+    def rescue(self, plan: Plan, data_directory: str) -> str:
+        """Refuse: what a plan wrote lies in an option file of the host."""
+        del data_directory
+        lines = ", ".join(step.parameter for step in plan.steps if step.parameter and not step.is_passing)
+        message = f"{plan.instance} keeps nothing itself"
+        next_step = f"take {lines} out of the option file that the agent writes, then start the server"
+        raise NotPermittedError(message, where=plan.instance, next_step=next_step)
+
+
+ENGINE = MariadbEngine()

@@ -1,0 +1,25 @@
+"""An event as a switch, as MariaDB has it: what it looks at and puts back is what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.engines.mariadb.observe import current
+from setpoint.engines.mysql.dialect.statements import literal, quote_literal, set_global
+from setpoint.engines.mysql.switch import EventSwitch, plain
+
+if TYPE_CHECKING:
+    from setpoint.engines.order import Back
+
+
+class MariadbEventSwitch(EventSwitch):
+    """The `Switch` port over an event of MariaDB."""
+
+    def condition(self, back: Back) -> str:
+        """Write the condition under which our value still runs."""
+        return f"{current(back.parameter)} <=> {quote_literal(plain(back.ours))}"
+
+    def action(self, back: Back) -> str:
+        """Write the statement that makes run what ran before."""
+        text = plain(back.back) if back.back is not None else back.running or ""
+        return f"{set_global(back.parameter, literal(text))};"

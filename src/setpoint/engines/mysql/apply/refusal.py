@@ -1,0 +1,122 @@
+"""Refusals: why an instance will not grant a wish, found out before anything is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.config.observation import OriginKind
+from setpoint.engines.mysql.apply.wish import Means, number
+from setpoint.engines.mysql.dialect.knowledge import MASK
+from setpoint.engines.plan import Blocked
+from setpoint.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from setpoint.catalog import Catalog, Value
+    from setpoint.config.observation import Observation
+    from setpoint.engines.mysql.apply.wish import Wish
+
+
+class Refusals(NamedTuple):
+    """Blocked wishes by name, and what a person with more rights must do."""
+
+    blocked: dict[str, Blocked]
+    operator_steps: tuple[str, ...]
+
+
+class _Reason(NamedTuple):
+    why: str
+    next_step: str
+    by_hand: str = ""
+
+
+def find_refusals(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Refusals:
+    """Answer every wish that will not be granted, with the first reason that holds."""
+    found = {wish.name: _in_the_way(wish, observation) for wish in wishes}
+    refused = {name: reason for name, reason in found.items() if reason is not None}
+    granted = [wish for wish in wishes if wish.name not in refused]
+    for names, why in _combination_faults(granted, observation, catalog):
+        for wish in granted:
+            if wish.name in names:
+                refused.setdefault(wish.name, _Reason(why, "change the values together"))
+    blocked = {
+        wish.name: Blocked(parameter=wish.name, desired=wish.text, why=reason.why, next_step=reason.next_step)
+        for wish in wishes
+        if (reason := refused.get(wish.name)) is not None
+    }
+    by_hand = tuple(dict.fromkeys(reason.by_hand for reason in refused.values() if reason.by_hand))
+    restarts = [
+        w.name for w in wishes if w.name in refused and refused[w.name].by_hand and w.parameter.needs_restart
+    ]
+    restart = (f"restart the server, for {', '.join(sorted(restarts))}",) if restarts else ()
+    return Refusals(blocked, (*by_hand, *restart))
+
+
+def _in_the_way(wish: Wish, observation: Observation) -> _Reason | None:
+    texts = (wish.observed.value, *(origin.text for origin in wish.observed.origins))
+    if any(MASK in (text or "") for text in texts):
+        why = "its text on the server holds a secret, which is not kept, so there would be no way back"
+        return _Reason(why, "set it by hand, and take it out of the configuration")
+    if observation.facts.is_managed_service and wish.means is not Means.RUN:
+        service = observation.facts.sources.get("is_managed_service", "the managed service")
+        where = f"in the parameter group of {service}: {wish.name} = {wish.text}"
+        return _Reason(
+            f"{service} keeps its configuration itself", "change it in the service's settings", where
+        )
+    if wish.means is Means.FILE:
+        return _file_reason(wish, observation)
+    if observation.alterable is not None and wish.name not in observation.alterable:
+        statement = f"{wish.means.value} {wish.name} = {wish.text}"
+        why = "this login may not change it"
+        return _Reason(
+            why,
+            "let one with SUPER do it, or grant SYSTEM_VARIABLES_ADMIN",
+            f"as an administrator: {statement}",
+        )
+    return None
+
+
+def _file_reason(wish: Wish, observation: Observation) -> _Reason | None:
+    """Answer why a variable that only a file gives cannot be written there."""
+    command = next((o for o in wish.observed.origins if o.kind is OriginKind.COMMAND_LINE), None)
+    if command is not None:
+        why = f"the command line sets it to {command.text} and wins over every file"
+        return _Reason(why, f"take {wish.name} out of the server's start command, restart, and plan again")
+    if observation.managed_file:
+        return None
+    why = "the server takes it from an option file alone, and no agent writes one here"
+    next_step = "write it there by hand, or name an agent (`setpoint instance set --agent-command`)"
+    line = f"take {wish.name} out" if wish.text is None else f"{wish.name} = {wish.text}"
+    return _Reason(why, next_step, f"in the server's option file, group [mysqld]: {line}")
+
+
+def _combination_faults(
+    wishes: Sequence[Wish], observation: Observation, catalog: Catalog
+) -> Iterator[tuple[frozenset[str], str]]:
+    """Answer the sets of variables with which the server would take another value, or not start."""
+    outcome = {wish.name: wish.running for wish in wishes}
+
+    def value(name: str) -> Value | None:
+        observed = observation.settings.get(name)
+        text = outcome.get(name) or (observed and (observed.pending or observed.value))
+        try:
+            return catalog.parse(name, text) if text else None
+        except InputError:
+            return None
+
+    pairs = (
+        ("innodb_io_capacity", "innodb_io_capacity_max"),
+        ("innodb_max_dirty_pages_pct_lwm", "innodb_max_dirty_pages_pct"),
+        ("net_buffer_length", "max_allowed_packet"),
+        ("max_user_connections", "max_connections"),
+    )
+    for small, large in pairs:
+        low, high = value(small), value(large)
+        if high is not None and number(low) > number(high) and {small, large} & outcome.keys():
+            yield frozenset({small, large}), f"{small} ({low}) would be above {large} ({high})"
+    if value("gtid_mode") == "ON" and value("enforce_gtid_consistency") == "OFF":
+        yield (
+            frozenset({"gtid_mode", "enforce_gtid_consistency"}),
+            "gtid_mode = ON needs enforce_gtid_consistency",
+        )

@@ -1,0 +1,117 @@
+"""What the servers' own tables do not tell about their variables.
+
+Units, categories, which variables are fixed, and which hold a secret. Sources: the manuals' "Server System
+Variables" and "InnoDB Startup Options and System Variables" of MySQL and MariaDB, in our own words; names were
+compared with those of running servers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MASK = "********"
+"""What stands in an observation where the server's text holds a secret."""
+
+_SIZES = frozenset({
+    "aria_block_size", "aria_log_file_size", "aria_max_sort_file_size", "aria_pagecache_buffer_size",
+    "aria_sort_buffer_size", "binlog_cache_size", "binlog_file_cache_size", "binlog_gtid_index_page_size",
+    "binlog_large_commit_threshold", "binlog_row_event_max_size", "binlog_space_limit",
+    "binlog_stmt_cache_size", "bulk_insert_buffer_size", "connection_memory_chunk_size",
+    "connection_memory_limit", "connection_memory_status_limit", "global_connection_memory_limit",
+    "global_connection_memory_status_limit", "group_concat_max_len", "histogram_generation_max_mem_size",
+    "innodb_buffer_pool_chunk_size", "innodb_buffer_pool_size", "innodb_buffer_pool_size_auto_min",
+    "innodb_buffer_pool_size_max", "innodb_ddl_buffer_size", "innodb_ft_cache_size",
+    "innodb_ft_result_cache_limit", "innodb_ft_total_cache_size", "innodb_log_buffer_size",
+    "innodb_log_file_size", "innodb_log_write_ahead_size", "innodb_max_undo_log_size",
+    "innodb_online_alter_log_max_size", "innodb_page_size", "innodb_redo_log_capacity",
+    "innodb_sort_buffer_size", "join_buffer_size", "join_buffer_space_limit", "key_buffer_size",
+    "key_cache_block_size", "large_page_size", "log_tc_size", "max_allowed_packet", "max_binlog_cache_size",
+    "max_binlog_size", "max_binlog_stmt_cache_size", "max_binlog_total_size", "max_heap_table_size",
+    "max_relay_log_size", "max_rowid_filter_size", "max_session_mem_used", "max_tmp_session_space_usage",
+    "max_tmp_total_space_usage", "mhnsw_max_cache_size", "mrr_buffer_size", "myisam_block_size",
+    "myisam_max_sort_file_size", "myisam_mmap_size", "myisam_sort_buffer_size", "net_buffer_length",
+    "optimizer_trace_max_mem_size", "parser_max_mem_size", "preload_buffer_size", "query_alloc_block_size",
+    "query_cache_limit", "query_cache_min_res_unit", "query_cache_size", "query_prealloc_size",
+    "range_alloc_block_size", "range_optimizer_max_mem_size", "read_buffer_size", "read_rnd_buffer_size",
+    "regexp_stack_limit", "relay_log_space_limit", "replica_max_allowed_packet",
+    "replica_pending_jobs_size_max", "rowid_merge_buff_size", "rpl_read_size", "select_into_buffer_size",
+    "server_memory", "set_operations_buffer_size", "slave_max_allowed_packet", "slave_parallel_max_queued",
+    "slave_pending_jobs_size_max", "sort_buffer_size", "temptable_max_mmap", "temptable_max_ram",
+    "thread_stack", "tmp_disk_table_size", "tmp_memory_table_size", "tmp_table_size",
+    "transaction_alloc_block_size", "transaction_prealloc_size", "wsrep_max_ws_size",
+})  # fmt: skip
+_SIZE_OF_ANOTHER = re.compile(r"(?:_buffer_size|_file_size|_bytes|_max_ram|_mem_size)$")
+"""How the names of sizes end that are not listed, because they came later."""
+
+DURATIONS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "wait_timeout", "interactive_timeout", "connect_timeout", "net_read_timeout", "net_write_timeout",
+            "lock_wait_timeout", "innodb_lock_wait_timeout", "delayed_insert_timeout", "slave_net_timeout",
+            "replica_net_timeout", "rpl_stop_slave_timeout", "rpl_stop_replica_timeout", "flush_time",
+            "innodb_flush_log_at_timeout", "binlog_expire_logs_seconds", "long_query_time",
+            "log_slow_query_time", "idle_transaction_timeout", "idle_readonly_transaction_timeout",
+            "idle_write_transaction_timeout", "max_statement_time", "slow_launch_time",
+            "innodb_fatal_semaphore_wait_threshold", "innodb_flushing_avg_loops_seconds",
+            "wsrep_retry_timeout", "thread_pool_idle_timeout", "aria_checkpoint_interval",
+            "extra_max_connections_timeout", "password_lock_time_seconds",
+        ),
+        "s",
+    ),
+    **dict.fromkeys(
+        (
+            "max_execution_time", "thread_pool_stall_limit", "thread_pool_prio_kickup_timer",
+            "rpl_semi_sync_master_timeout", "rpl_semi_sync_source_timeout", "innodb_thread_sleep_delay_ms",
+        ),
+        "ms",
+    ),
+    **dict.fromkeys(
+        ("binlog_commit_wait_usec", "binlog_group_commit_sync_delay", "innodb_thread_sleep_delay",
+         "innodb_replication_delay_us", "innodb_adaptive_max_sleep_delay", "innodb_max_purge_lag_delay"),
+        "us",
+    ),
+    **dict.fromkeys(("expire_logs_days", "default_password_lifetime"), "d"),
+}  # fmt: skip
+
+SWITCHES = frozenset({"optimizer_switch", "optimizer_trace", "optimizer_trace_features", "debug_options"})
+"""Sets of ``flag=on``: a statement changes the flags it names, and no other."""
+
+FIXED = re.compile(
+    r"^(?:version.*|have_.*|hostname|license|protocol_version|system_time_zone|server_uuid|innodb_version"
+    r"|gtid_executed|gtid_owned|gtid_purged|gtid_binlog_pos|gtid_binlog_state|gtid_current_pos|gtid_slave_pos"
+    r"|large_files_support|large_page_size|lower_case_file_system|skip_external_locking|log_bin_basename"
+    r"|log_bin_index|relay_log_basename|wsrep_patch_version|core_file|statement_id|build_type|rand_seed\d"
+    r"|server_uid|character_set_system|pid_file_fixed|secure_auth_fixed|mysqlx_.*_fixed|in_transaction"
+    r"|admin_tls_.*_fixed|tls_fixed|socket_fixed)$"
+)
+"""Variables that tell what a build or a running server is, and that nobody sets for good."""
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|auth_string)$|^wsrep_sst_auth$|_keyring_.*_secret"
+)
+_SECRET_IN_TEXT = re.compile(
+    r"(?P<before>(?:password|passwd|pwd)\s*=\s*|://[^/\s:@]*:)[^\s'&@;]+", re.IGNORECASE
+)
+
+
+def unit_of(name: str) -> str | None:
+    """Answer the unit a numeric variable is counted in, None for plain numbers."""
+    if name in DURATIONS:
+        return DURATIONS[name]
+    return "B" if name in _SIZES or _SIZE_OF_ANOTHER.search(name) else None
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable is a secret itself."""
+    return _SECRET.search(name) is not None
+
+
+def masked(name: str, text: str | None) -> str | None:
+    """Answer a variable's text without the secrets in it; a switch about passwords holds none."""
+    if not text or text in ("ON", "OFF", "0", "1"):
+        return text
+    return MASK if is_secret(name) else _SECRET_IN_TEXT.sub(rf"\g<before>{MASK}", text)

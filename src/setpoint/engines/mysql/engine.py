@@ -1,0 +1,159 @@
+"""The MySQL engine, tied to the port."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from setpoint.catalog import Version
+from setpoint.catalog.catalog import CatalogData
+from setpoint.engines.mysql import apply
+from setpoint.engines.mysql.dialect.address import server_of
+from setpoint.engines.mysql.dialect.grammar import GRAMMAR, MysqlGrammar
+from setpoint.engines.mysql.observe import entry as entries
+from setpoint.engines.mysql.observe import harvest, query, reading
+from setpoint.engines.mysql.observe.reading import Flavour
+from setpoint.engines.mysql.rescue import rescue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Mapping, Sequence
+    from datetime import datetime
+
+    from setpoint.catalog import Catalog, Parameter
+    from setpoint.config.configuration import SettingText
+    from setpoint.config.observation import Observation
+    from setpoint.engines.plan import Plan, Request, Step
+    from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.policy.waves import MemberOrder
+
+_KEEPS_SINCE = (8,)
+"""SET PERSIST came with 8.0."""
+
+CLAIMS: Mapping[str, str] = {
+    "buffer pool": "innodb_buffer_pool_size * 1.1",
+    "log buffer": "innodb_log_buffer_size",
+    "key buffer": "key_buffer_size",
+    "sessions": "max_connections * (thread_stack + net_buffer_length + sort_buffer_size + join_buffer_size"
+    " + read_buffer_size + read_rnd_buffer_size + binlog_cache_size)",
+}
+"""What spends memory. InnoDB's pool has control blocks of about a tenth of its pages besides; a session can take
+each of its buffers once, and internal temporary tables besides.
+"""
+
+
+class MysqlEngine:
+    """The `Engine` port for MySQL 5.7 and later."""
+
+    name = "mysql"
+    grammar: MysqlGrammar = GRAMMAR
+    data = Path(__file__).parent
+    kind: ClassVar[Any] = "mysql"
+
+    def family(self, version: Version) -> str:
+        """Answer the release series, such as ``8.4``."""
+        return ".".join(map(str, version.parts[:2]))
+
+    def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
+        """Ask a running server for its catalog; what needs a restart is tried out on it."""
+        return harvest.harvest(version, describe_config, self._known(version), self._flavour(version))
+
+    def claims(self) -> Mapping[str, str]:
+        """Answer what spends memory."""
+        return CLAIMS
+
+    def observe(self, version: Version) -> Request:
+        """Answer the one request of an observation."""
+        return query.observe(version)
+
+    def read(
+        self, instance: str, reply: Reply, *, at: datetime, version: Version
+    ) -> tuple[Observation, Catalog]:
+        """Turn the reply into an observation and the live catalog."""
+        known, flavour = self._known(version), self._flavour(version)
+        return reading.read(instance, reply, known, flavour, at=at, version=version)
+
+    def entry(self, parameter: str) -> Request:
+        """Ask for what the server keeps for one variable."""
+        return entries.entry(entries.kept(parameter))
+
+    def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
+        """Make a writing request conditional on that entry."""
+        return entries.unless_moved(request, entries.kept(parameter), entry)
+
+    def read_entry(self, parameter: str, reply: Reply) -> SettingText:
+        """Answer that entry."""
+        return entries.read_entry(parameter, reply)
+
+    def steps(
+        self,
+        desired: Mapping[str, SettingText],
+        releases: Sequence[Release],
+        observation: Observation,
+        catalog: Catalog,
+        reasons: Mapping[str, str],
+        passing: Collection[str] = (),
+    ) -> StepsMade:
+        """Answer the steps from observed to desired."""
+        keeps = self.keeps(observation.facts.version)
+        return apply.steps(desired, releases, observation, catalog, reasons, passing, keeps=keeps)
+
+    def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:
+        """Answer which members of a replication group go first."""
+        return apply.order(parameter, is_growing=is_growing)
+
+    def reloading(self) -> Step:
+        """Answer a step that does nothing: files are read at a start alone."""
+        return apply.reloading()
+
+    def switch(self) -> Switch | None:
+        """Answer a one-shot event, where the scheduler runs."""
+        from setpoint.engines.mysql.switch import EventSwitch
+
+        return EventSwitch()
+
+    def server_of(self, address: str) -> str:
+        """Answer host and port, or the socket."""
+        return server_of(address)
+
+    def connect(self, target: Target, *, is_read_only: bool) -> Driver:
+        """Connect; raise `UnreachableError`. The database client is loaded here, at first use."""
+        from setpoint.engines.mysql.driver import MysqlDriver
+
+        return MysqlDriver(target, is_read_only=is_read_only)
+
+    def rules(self) -> Sequence[Any]:
+        """Answer the tuning rules."""
+        from setpoint.engines.mysql.rules import RULES
+
+        return RULES
+
+    def keeps(self, version: str) -> bool:
+        """Tell whether a version keeps values itself (SET PERSIST)."""
+        return Version.parse(version).parts >= _KEEPS_SINCE
+
+    def _flavour(self, version: Version) -> Flavour:
+        return Flavour(self.name, self.kind, keeps=self.keeps(str(version)))
+
+    def _known(self, version: Version) -> Mapping[str, Parameter]:
+        return _shipped_parameters(self.data / "catalog", version.parts[:2])
+
+    def rescue(self, plan: Plan, data_directory: str) -> str:
+        """Take a plan's entries out of the file in which a server that does not start keeps them."""
+        return rescue(plan, data_directory)
+
+
+@cache
+def _shipped_parameters(folder: Path, series: tuple[int, ...]) -> Mapping[str, Parameter]:
+    """Answer the parameters of the shipped catalog of that series, else of the nearest before it."""
+    shipped = {Version.parse(path.stem).parts: path for path in folder.glob("*.json")}
+    if not shipped:
+        return {}
+    nearest = max((parts for parts in shipped if parts <= series), default=min(shipped))
+    data = msgspec.json.decode(shipped[nearest].read_bytes(), type=CatalogData)
+    return {parameter.name: parameter for parameter in data.parameters}
+
+
+ENGINE = MysqlEngine()

@@ -1,0 +1,152 @@
+"""An event as a switch: the server itself puts an override back at its deadline.
+
+A one-shot event is created before the change. At the deadline it looks at each entry, and puts back those that
+are still ours, letter by letter; then it is gone by itself. The event scheduler is never turned on for it. The
+event is not written to the binary log, so that no replica has it.
+
+Facts: the manuals' "Using the Event Scheduler" (events run with their definer's rights; one in the past is
+dropped when it is made, hence the second of grace).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from setpoint.config.override import LinkState
+from setpoint.engines.mysql.dialect.statements import (
+    checked_name,
+    literal,
+    quote_literal,
+    reset_persist,
+    set_global,
+    set_persist,
+)
+from setpoint.engines.order import Armed
+from setpoint.engines.plan import Request
+from setpoint.errors import InputError, NotPermittedError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from setpoint.config.configuration import SettingText
+    from setpoint.engines.order import Back, Order
+    from setpoint.engines.port import Reply
+
+_SCHEMA = "mysql"
+_LOOK = "SELECT @@GLOBAL.event_scheduler"
+_NAME = 64
+
+
+class EventSwitch:
+    """The `Switch` port over an event of MySQL, whose entries are what it keeps."""
+
+    name = "event"
+
+    def arm(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Create the event, in the place of an earlier one."""
+        without = yield from _obstacle()
+        if without is not None:
+            return without
+        try:
+            yield Request(text=_without_log(_creating(order, self._body(order))), is_read_only=False)
+        except NotPermittedError as fault:
+            return _failed(f"the event cannot be made: {fault.what}")
+        return (yield from self.look(order))
+
+    def look(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Tell whether the event is there, is what was ordered, and would run."""
+        without = yield from _obstacle()
+        if without is not None:
+            return without
+        found = yield Request(text=_looking(order))
+        if not found.rows:
+            return Armed(state=LinkState.DISARMED, detail="its event is not there")
+        definition, status = found.rows[0]
+        if definition != self._body(order):
+            return _failed("its event is another than was ordered")
+        if status != "ENABLED":
+            return _failed(f"its event is {str(status).lower()}")
+        when = order.deadline.isoformat()
+        return Armed(state=LinkState.ARMED, detail=f"event {_SCHEMA}.{_named(order)}, acts at {when}")
+
+    def disarm(self, order: Order) -> Generator[Request, Reply, Armed]:
+        """Drop the event."""
+        dropping = f"DROP EVENT IF EXISTS `{_SCHEMA}`.`{_named(order)}`"
+        try:
+            yield Request(text=_without_log(dropping), is_read_only=False)
+        except NotPermittedError as fault:
+            return _failed(f"the event cannot be dropped: {fault.what}")
+        return Armed(state=LinkState.DISARMED)
+
+    def condition(self, back: Back) -> str:
+        """Write the condition under which an entry is still ours."""
+        kept = (
+            "(SELECT variable_value FROM performance_schema.persisted_variables "
+            f"WHERE variable_name = {quote_literal(checked_name(back.parameter))})"
+        )
+        return f"{kept} <=> {quote_literal(plain(back.ours))}"
+
+    def action(self, back: Back) -> str:
+        """Write the statements that put an entry back."""
+        name = back.parameter
+        if back.back is not None:
+            return f"{set_persist(name, literal(plain(back.back)))};"
+        runs = f"{set_global(name, literal(back.running))};" if back.running is not None else ""
+        # What resets may stand in no stored program by itself.
+        resets = f"PREPARE setpoint_reset FROM {quote_literal(reset_persist(name))};"
+        return f"{runs} {resets} EXECUTE setpoint_reset; DEALLOCATE PREPARE setpoint_reset;"
+
+    def _body(self, order: Order) -> str:
+        parts = [f"IF {self.condition(back)} THEN {self.action(back)} END IF;" for back in order.backs]
+        until = quote_literal(order.deadline.isoformat())
+        return f"BEGIN DECLARE ends_at VARCHAR(64) DEFAULT {until}; {' '.join(parts)} END"
+
+
+def _obstacle() -> Generator[Request, Reply, Armed | None]:
+    """Answer why there is no switch here, or none that would act; None where nothing is in the way."""
+    reply = yield Request(text=_LOOK)
+    scheduler = str(reply.rows[0][0]).upper()
+    if scheduler == "DISABLED":
+        return Armed(state=LinkState.ABSENT, detail="the event scheduler was disabled at the server's start")
+    if scheduler not in ("ON", "1"):
+        return _failed("the event scheduler is off, and is not turned on unasked")
+    return None
+
+
+def _failed(why: str) -> Armed:
+    return Armed(state=LinkState.FAILED, detail=why)
+
+
+def _named(order: Order) -> str:
+    plain = "".join(character if character.isalnum() else "_" for character in order.override)
+    return f"setpoint_{plain}"[:_NAME]
+
+
+def _looking(order: Order) -> str:
+    return (
+        "SELECT event_definition, status FROM information_schema.events "  # noqa: S608 - the names are quoted
+        f"WHERE event_schema = {quote_literal(_SCHEMA)} AND event_name = {quote_literal(_named(order))}"
+    )
+
+
+def _creating(order: Order, body: str) -> str:
+    due = math.ceil(order.deadline.timestamp())
+    name = f"`{_SCHEMA}`.`{_named(order)}`"
+    return (
+        f"DROP EVENT IF EXISTS {name}; CREATE EVENT {name} "
+        f"ON SCHEDULE AT GREATEST(FROM_UNIXTIME({due}), NOW() + INTERVAL 1 SECOND) "
+        f"ON COMPLETION NOT PRESERVE ENABLE COMMENT 'puts back override of Setpoint' DO {body}"
+    )
+
+
+def _without_log(text: str) -> str:
+    return f"SET SESSION sql_log_bin = 0; {text}; SET SESSION sql_log_bin = 1"
+
+
+def plain(text: SettingText) -> str:
+    """Write a text as one; raise `InputError` for none."""
+    if text is None:
+        message = "an override without a text cannot be told from none"
+        raise InputError(message)
+    return ",".join(text) if isinstance(text, tuple) else text
