@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from setpoint.errors import LabError
+from setpoint.lab.cluster import template_name
 from setpoint.lab.mysql_binaries import MysqlBinaries
-from setpoint.lab.mysql_data import make_mysql_data, mysql_template_name, write_option_file
+from setpoint.lab.mysql_data import make_mysql_data, write_option_file
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def builds(tmp_path):
     server.write_text("#!/bin/sh\necho out of luck; exit 3\n")
     server.chmod(0o755)
     return {
-        kind: MysqlBinaries(kind, tmp_path, version)
-        for kind, version in (("mariadb", (10, 11, 19)), ("mysql", (9, 7, 4)))
+        "mariadb": MysqlBinaries("mariadb", tmp_path, (10, 11, 19)),
+        "mysql": MysqlBinaries("mysql", tmp_path, (9, 7, 4)),
     }
 
 
@@ -54,7 +55,17 @@ def test_a_mariadb_without_its_statements_is_told(builds, tmp_path):
         make_mysql_data(builds["mariadb"], tmp_path / "data", tmp_path)
 
 
+def test_a_copy_of_a_servers_data_is_another_server(builds, tmp_path):
+    template = tmp_path / "template"
+    template.mkdir()
+    for name in ("auto.cnf", "ibdata1"):
+        (template / name).write_text("theirs")
+    make_mysql_data(builds["mysql"], tmp_path / "data", tmp_path, template)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["ibdata1"]
+    assert (template / "auto.cnf").exists()
+
+
 def test_builds_in_two_places_have_templates_of_their_own(builds, tmp_path):
     there = MysqlBinaries("mysql", tmp_path / "there", (9, 7, 4))
-    assert mysql_template_name(builds["mysql"]) != mysql_template_name(there)
-    assert mysql_template_name(there).startswith("mysql-9.7.4-")
+    assert template_name(builds["mysql"]) != template_name(there)
+    assert template_name(there).startswith("mysql-9.7.4-")

@@ -43,6 +43,16 @@ class PostgresBinaries:
         return f"PostgreSQL {self.version[0]}.{self.version[1]} in {self.bindir}"
 
     @property
+    def kind(self) -> str:
+        """The product."""
+        return "postgresql"
+
+    @property
+    def place(self) -> Path:
+        """The folder that tells this build from others of its version."""
+        return self.bindir
+
+    @property
     def major(self) -> int:
         """The major version."""
         return self.version[0]

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from setpoint.errors import LabError
 from setpoint.lab.privileges import Privileges, give_away, guard, is_reachable
@@ -23,6 +23,25 @@ _TIMEOUT_S = 120
 # One locale exists on every machine, and one encoding suits everybody; -N: nothing here must survive a
 # power cut.
 _INITDB_OPTIONS = ("--locale=C.UTF-8", "-E", "UTF8", "-N", "-A", "trust", "-U", "postgres")
+
+
+class Build(Protocol):
+    """What the builds of all engines tell: product, version, and the folder that holds the programs."""
+
+    @property
+    def kind(self) -> str:
+        """The product, in lower case."""
+        ...
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version, as numbers."""
+        ...
+
+    @property
+    def place(self) -> Path:
+        """The folder that tells this build from others of its version."""
+        ...
 
 
 def make_data(
@@ -101,10 +120,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout_s: fl
     return done.stdout
 
 
-def template_name(binaries: PostgresBinaries) -> str:
+def template_name(build: Build) -> str:
     """Name a build: its version and its place, for two builds of one version differ."""
-    place = hashlib.sha256(os.fsencode(binaries.bindir)).hexdigest()[:12]
-    return f"postgresql-{binaries.version[0]}.{binaries.version[1]}-{place}"
+    place = hashlib.sha256(os.fsencode(build.place)).hexdigest()[:12]
+    return f"{build.kind}-{'.'.join(map(str, build.version))}-{place}"
 
 
 def keep_template(data_dir: Path, template: Path) -> None:

@@ -50,6 +50,11 @@ class MysqlBinaries:
         return f"{PRODUCTS[self.kind]} {'.'.join(map(str, self.version))} in {self.tree}"
 
     @property
+    def place(self) -> Path:
+        """The folder that tells this build from others of its version."""
+        return self.tree
+
+    @property
     def series(self) -> tuple[int, int]:
         """The series, such as ``(10, 11)``, within which versions only mend."""
         return self.version[:2]

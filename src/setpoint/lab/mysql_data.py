@@ -7,7 +7,6 @@ log in without a password from this machine, by the socket and by TCP, with or w
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -61,6 +60,7 @@ def make_mysql_data(
         raise LabError("the folder is not empty and holds no data of the server", where=str(data_dir))
     if template is not None and template.is_dir():
         shutil.copytree(template, data_dir, symlinks=True, dirs_exist_ok=True)
+        (data_dir / _IDENTITY).unlink(missing_ok=True)
         return
     command = [*binaries.server("--no-defaults"), *as_root(), f"--datadir={data_dir}"]
     initialise = _bootstrap_mariadb if binaries.kind == "mariadb" else _initialise_mysql
@@ -73,12 +73,6 @@ def make_mysql_data(
 def as_root() -> list[str]:
     """Return the option without which the server refuses to run as root; nothing for others."""
     return ["--user=root"] if os.geteuid() == 0 else []
-
-
-def mysql_template_name(binaries: MysqlBinaries) -> str:
-    """Name a build: its version and its place, for two builds of one version differ."""
-    place = hashlib.sha256(os.fsencode(binaries.tree)).hexdigest()[:12]
-    return f"{binaries.kind}-{'.'.join(map(str, binaries.version))}-{place}"
 
 
 def write_option_file(path: Path, conf: Mapping[str, object] | str, included: Path) -> None:

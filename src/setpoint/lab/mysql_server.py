@@ -11,7 +11,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from setpoint.lab.mysql_data import as_root, make_mysql_data, mysql_template_name, write_option_file
+from setpoint.lab.cluster import template_name
+from setpoint.lab.mysql_data import as_root, make_mysql_data, write_option_file
 from setpoint.lab.privileges import guard
 from setpoint.lab.server import Manners, PrivateServer
 
@@ -63,7 +64,7 @@ class PrivateMysql(PrivateServer):
         super().__init__(data_dir=data_dir, tcp=tcp, default_port=3306)
         self.binaries = binaries
         self._conf = conf
-        self._template = templates / mysql_template_name(binaries) if templates else None
+        self._template = templates / template_name(binaries) if templates else None
 
     @property
     def dsn(self) -> str:

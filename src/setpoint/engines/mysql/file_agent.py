@@ -313,25 +313,27 @@ def write_fragment(fragment: Path, roots: List[str], question: Dict[str, object]
             raise Refusal(f"{fragment}: {before['fault']}")
         data = read_option_file(fragment)[0]
         stands = fragment_entries(data.decode()) if data is not None else {}
-        moved = [
-            name for name, text in _expected(question, before["sha256"]) if stands.get(fold(name)) != text
-        ]
+        moved = _moved(question, before["sha256"], stands, texts)
         if moved:
-            raise Refusal(
-                f"{fragment}: {', '.join(moved)} is not what it was when it was read: read it again"
-            )
+            raise Refusal(f"{fragment}: {moved} is not what it was when it was read: read it again")
         text = change_fragment(None if data is None else data.decode(), texts, names)
         if data != text.encode():
             _replace(fragment, text.encode(), folder)
         return {"fragment": describe_fragment(fragment, Survey(roots))}
 
 
-def _expected(question: Dict[str, object], digest: Optional[str]) -> List[Tuple[str, Optional[str]]]:
-    """Answer what is to stand there still: by entries (`expect`), or the whole file by its hash (`sha256`)."""
-    entries = question.get("expect")
-    if isinstance(entries, dict):
-        return list(cast("Dict[str, Optional[str]]", entries).items())
-    return [] if question.get("sha256", "") == digest else [("the file", "")]
+def _moved(
+    question: Dict[str, object], digest: Optional[str], stands: Dict[str, str], texts: Dict[str, str]
+) -> str:
+    """Answer what somebody changed: entries (`expect`), or the whole file by its hash (`sha256`).
+
+    An entry that is as it shall be already has not moved.
+    """
+    expected = question.get("expect")
+    if not isinstance(expected, dict):
+        return "" if question.get("sha256", "") == digest else "it"
+    found = cast("Dict[str, Optional[str]]", expected).items()
+    return ", ".join(n for n, text in found if stands.get(fold(n)) not in (text, texts.get(n)))
 
 
 @contextlib.contextmanager

@@ -80,6 +80,33 @@ DURATIONS: Mapping[str, str] = {
 SWITCHES = frozenset({"optimizer_switch", "optimizer_trace", "optimizer_trace_features", "debug_options"})
 """Sets of ``flag=on``: a statement changes the flags it names, and no other."""
 
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "binlog_checksum": ("NONE", "CRC32"),
+    "binlog_error_action": ("IGNORE_ERROR", "ABORT_SERVER"),
+    "binlog_row_metadata": ("MINIMAL", "FULL"),
+    "binlog_row_value_options": ("PARTIAL_JSON",),
+    "concurrent_insert": ("NEVER", "AUTO", "ALWAYS"),
+    "delay_key_write": ("OFF", "ON", "ALL"),
+    "event_scheduler": ("OFF", "ON", "DISABLED"),
+    "gtid_mode": ("OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"),
+    "log_output": ("NONE", "FILE", "TABLE"),
+    "log_timestamps": ("UTC", "SYSTEM"),
+    "replica_exec_mode": ("STRICT", "IDEMPOTENT"),
+    "replica_type_conversions": ("ALL_LOSSY", "ALL_NON_LOSSY", "ALL_UNSIGNED", "ALL_SIGNED"),
+    "slave_exec_mode": ("STRICT", "IDEMPOTENT"),
+    "slave_type_conversions": ("ALL_LOSSY", "ALL_NON_LOSSY", "ALL_UNSIGNED", "ALL_SIGNED"),
+    "sql_mode": (
+        "REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE", "ONLY_FULL_GROUP_BY",
+        "NO_UNSIGNED_SUBTRACTION", "NO_DIR_IN_CREATE", "ANSI", "NO_AUTO_VALUE_ON_ZERO",
+        "NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ZERO_IN_DATE",
+        "NO_ZERO_DATE", "ALLOW_INVALID_DATES", "ERROR_FOR_DIVISION_BY_ZERO", "TRADITIONAL",
+        "HIGH_NOT_PRECEDENCE", "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH", "TIME_TRUNCATE_FRACTIONAL",
+    ),
+    "ssl_fips_mode": ("OFF", "ON", "STRICT"),
+    "thread_handling": ("one-thread-per-connection", "no-threads", "loaded-dynamically"),
+}  # fmt: skip
+"""The words of those that MySQL does not let count through in a session, as its manual has them."""
+
 FIXED = re.compile(
     r"^(?:version.*|have_.*|hostname|license|protocol_version|system_time_zone|server_uuid|innodb_version"
     r"|gtid_executed|gtid_owned|gtid_purged|gtid_binlog_pos|gtid_binlog_state|gtid_current_pos|gtid_slave_pos"

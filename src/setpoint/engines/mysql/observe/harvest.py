@@ -14,7 +14,7 @@ from setpoint.catalog import Context, Kind, Parameter
 from setpoint.catalog.catalog import CatalogData
 from setpoint.engines.mysql.dialect.contexts import DYNAMIC, FILE_ONLY, FIXED, NOT_KEPT, PERSIST_ONLY
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
-from setpoint.engines.mysql.dialect.statements import checked_name, reset_persist
+from setpoint.engines.mysql.dialect.statements import checked_name, quote_literal, reset_persist
 from setpoint.engines.mysql.observe.parameters import read_parameter
 from setpoint.engines.mysql.observe.query import statement
 from setpoint.engines.mysql.observe.reading import EVIDENCE, is_global
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from setpoint.engines.mysql.observe.reply import Answer, VariableRow
     from setpoint.engines.port import Reply
 
-_MOST_WORDS = 16
+_MOST_WORDS = 40
+_BLOCKS = (8, 64, 100, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536, 1 << 20)
+"""What servers cut numbers down to multiples of."""
+_NOT_TRIED = frozenset({
+    "innodb_buffer_pool_size", "innodb_redo_log_capacity", "gtid_executed_compression_period", "server_id",
+    "innodb_log_file_size", "innodb_buffer_pool_size_max", "sql_replica_skip_counter", "max_prepared_stmt_count",
+    "innodb_undo_tablespaces", "innodb_max_undo_log_size", "innodb_log_buffer_size", "key_buffer_size",
+    "super_read_only", "innodb_thread_concurrency", "table_open_cache", "innodb_open_files",
+})  # fmt: skip
+"""Trying these would resize something large, or change what the server is."""
 _OF_BUILD = ("datadir", "basedir", "_dir", "tmpdir", "_path", "_file", "socket", "hostname", "uuid", "port",
              "character_sets", "log_error", "plugin_dir", "ssl_", "tls_", "_basename", "_index", "timezone")  # fmt: skip
 _OF_HOST = frozenset({
@@ -58,7 +67,10 @@ def harvest(
         parameter = read_parameter(row, known.get(name))
         context = yield from _try(parameter, row)
         words = yield from _words(parameter)
-        parameters.append(_finished(parameter, row, context, words, defaults))
+        parameter = yield from with_compounds(parameter)
+        block = (yield from _block(parameter, row.value)) if context in (DYNAMIC, NOT_KEPT) else 0
+        finished = _finished(parameter, row, context, words, defaults)
+        parameters.append(msgspec.structs.replace(finished, multiple=block))
     return catalog_of(answer, version, flavour, parameters)
 
 
@@ -84,6 +96,23 @@ def read_listing(text: str) -> dict[str, str]:
         if value.strip() and name[:1].isalpha():
             found[GRAMMAR.fold_name(name)] = "" if "(No default value)" in value else value.strip()
     return found
+
+
+def with_compounds(parameter: Parameter) -> Generator[Request, Reply, Parameter]:
+    """Find out in this session which words of a set stand for several."""
+    if parameter.kind is not Kind.FLAGS or parameter.context is not Context.RECONNECT:
+        return parameter
+    name, found = checked_name(parameter.name), dict[str, str]()
+    for word in parameter.values:
+        try:
+            yield Request(text=f"SET SESSION {name} = {quote_literal(word)}")
+            reply = yield Request(text=f"SELECT @@SESSION.{name}")
+        except RefusedError:
+            continue
+        if "," in str(reply.rows[0][0]):
+            found[word.lower()] = str(reply.rows[0][0])
+    yield Request(text=f"SET SESSION {name} = DEFAULT")
+    return msgspec.structs.replace(parameter, aliases=found)
 
 
 def without_host(parameter: Parameter) -> Parameter:
@@ -161,3 +190,32 @@ def _finished(
     except ValueError:
         default = made.default
     return without_host(msgspec.structs.replace(made, default=default))
+
+
+def _block(parameter: Parameter, value: str | None) -> Generator[Request, Reply, int]:
+    """Find out what a number is cut down to a multiple of; 0 where the server takes all."""
+    if parameter.kind not in (Kind.INTEGER, Kind.SIZE) or value is None or parameter.name in _NOT_TRIED:
+        return parameter.multiple
+    name, stands = checked_name(parameter.name), int(value)
+    start = max(stands, int(parameter.min or 0))
+    if parameter.max is not None and start + 2 * _BLOCKS[-1] > parameter.max:
+        return 0
+    found = 0
+    if (yield from _taken(name, start + 1)) != start + 1:
+        base = yield from _taken(name, start + _BLOCKS[-1])
+        for block in _BLOCKS:
+            if (yield from _taken(name, base + block)) == base + block:
+                found = block
+                break
+    yield Request(text=f"SET GLOBAL {name} = {stands}", is_read_only=False)
+    return found
+
+
+def _taken(name: str, number: int) -> Generator[Request, Reply, int]:
+    """Set a number and answer what the server made of it."""
+    try:
+        yield Request(text=f"SET GLOBAL {name} = {number}", is_read_only=False)
+    except RefusedError:
+        pass  # it says that it took another
+    reply = yield Request(text=f"SELECT @@GLOBAL.{name}")
+    return int(reply.rows[0][0])

@@ -39,7 +39,7 @@ def read_parameter(row: VariableRow, known: Parameter | None) -> Parameter:
     name = row.name.lower()
     kind = _kind(name, row.data_type, known)
     unit = knowledge.unit_of(name) if kind in (Kind.INTEGER, Kind.FLOAT) else None
-    values = _values(row.words, kind, known)
+    values = _values(row, kind, known)
     engine_context = _engine_context(name, row, known)
     low, high = _bounds(row, kind)
     draft = Parameter(
@@ -52,7 +52,7 @@ def read_parameter(row: VariableRow, known: Parameter | None) -> Parameter:
         max=high,
         multiple=_multiple(row.block, kind, known),
         values=values,
-        aliases=_aliases(kind, values),
+        aliases=_aliases(kind, values, known),
         is_integral=kind is not Kind.FLOAT,
         folds_case=kind is Kind.STRING and known is not None and known.folds_case,
         category=category_of(name),
@@ -80,18 +80,25 @@ def _measured(kind: Kind, unit: str | None) -> Kind:
     return Kind.SIZE if unit == "B" else Kind.DURATION
 
 
-def _values(words: str | None, kind: Kind, known: Parameter | None) -> tuple[str, ...]:
+def _values(row: VariableRow, kind: Kind, known: Parameter | None) -> tuple[str, ...]:
     if kind not in _WORDS:
         return ()
-    if words:
-        return tuple(word for word in words.split(",") if word)
-    return known.values if known is not None else ()
+    if row.words:
+        return tuple(word for word in row.words.split(",") if word and word != "default")
+    if kind is Kind.SWITCHES:
+        return tuple(item.partition("=")[0] for item in (row.value or "").split(",") if "=" in item)
+    if known is not None and known.values:
+        return known.values
+    return knowledge.WORDS.get(row.name.lower(), ())
 
 
-def _aliases(kind: Kind, values: tuple[str, ...]) -> dict[str, str]:
-    """Answer the further words: an enum takes the number of a word for it, and a switch-like one more."""
+def _aliases(kind: Kind, values: tuple[str, ...], known: Parameter | None) -> dict[str, str]:
+    """Answer the further words: an enum takes the number of a word, and more where it is on or off.
+
+    A word of a set may stand for several.
+    """
     if kind is not Kind.ENUM:
-        return {}
+        return dict(known.aliases) if known is not None and kind is Kind.FLAGS else {}
     aliases = {str(number): word for number, word in enumerate(values)}
     on, off = next((v for v in values if v == "ON"), ""), next((v for v in values if v == "OFF"), "")
     if on and off:

@@ -33,6 +33,9 @@ LISTS = frozenset({
 SESSION_ONLY = frozenset({"parallel_min_percent", "tracefile_identifier", "read_only", "txn_priority"})
 """What ALTER SYSTEM does not take at all."""
 
+FIXED = frozenset({"db_block_size", "ifile", "spfile"})
+"""What is decided before there is a server to set it."""
+
 OPEN_ENUMS = frozenset({"parallel_degree_limit", "parallel_min_time_threshold", "optimizer_features_enable"})
 """They list words and take numbers or releases besides, so they are read as strings."""
 

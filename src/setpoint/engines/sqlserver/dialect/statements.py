@@ -1,9 +1,9 @@
 """The statements that change the configuration, written so that no value can escape its place.
 
-Facts: the manual, "sp_configure", "RECONFIGURE", "ALTER DATABASE SCOPED CONFIGURATION". An advanced option
-can be changed only while ``show advanced options`` is in use, so that is turned on around the change. What it was
-is written back, unreconfigured, before the change itself: whatever ends the batch then, the next RECONFIGURE
-puts it right.
+Facts: the manual, "sp_configure", "RECONFIGURE", "ALTER DATABASE SCOPED CONFIGURATION". An option that is
+advanced can be changed only while ``show advanced options`` is in use, so that is turned on around it. What
+it was is written back, unreconfigured, before the change itself: whatever ends the batch then, the next
+RECONFIGURE puts it right.
 """
 
 from __future__ import annotations
