@@ -239,7 +239,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 
 
 def _agree(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Tell whether two texts of switches say the same: the one may name fewer than the other, but not none."""
+    """Tell whether two texts of switches say the same: one may name fewer than the other, but not none."""
     few, many = sorted((dict(_switches(left)), dict(_switches(right))), key=len)
     return few.items() <= many.items() and (bool(few) or not many)
 

@@ -153,7 +153,7 @@ def _is_text(catalog: Catalog, name: str, origin: Origin, desired: SettingText) 
 def _told(
     name: str, desired: SettingText, observed: ObservedSetting, shown: str | None, catalog: Catalog
 ) -> str | None:
-    """Answer a running value in words: of a set of flags those that differ, so that nobody has to look for them."""
+    """Answer a running value in words: of a set of flags those that differ."""
     parameter = catalog.get(name)
     try:
         wanted, running = (catalog.parse(name, text) for text in (_text(desired), observed.value or ""))

@@ -11,7 +11,7 @@ from setpoint.engines.conformance_stage import AT, Applied, Subject, demand, loo
 from setpoint.engines.ending import Ended, run_ending
 from setpoint.engines.order import Armed, Back, Order
 from setpoint.engines.planner import is_persisted
-from setpoint.engines.readback import is_same_state
+from setpoint.engines.readback import is_same_state, value_of
 from setpoint.engines.session import drive
 from setpoint.errors import UnreachableError
 
@@ -112,7 +112,7 @@ class EndingConformance:
             return
         before, _ = look(subject)
         with Applied(subject, dict([subject.immediate])):
-            gone = _fire(subject)
+            gone = _fire(subject, value_of(before.setting(subject.immediate[0])))
             after, catalog = look(subject)
             _demand_back(subject, before, after, catalog)
             demand(gone.state is LinkState.DISARMED, f"it is there still: {gone.detail}")
@@ -131,12 +131,12 @@ class EndingConformance:
             subject.meddle(name, text)
 
 
-def _fire(subject: Subject) -> Armed:
-    """Arm a switch that is due and answer how it looks once it has acted."""
+def _fire(subject: Subject, running: str | None = None) -> Armed:
+    """Arm a switch that is due, told what ran before, and answer how it looks once it has acted."""
     switch = subject.engine.switch()
     if switch is None or subject.wait_for_switch is None:
         raise AssertionError("there is no switch to wait for")
-    order = _order(subject, datetime.now(UTC))
+    order = _order(subject, datetime.now(UTC), running)
     with closing(_writer(subject)) as driver:
         drive(switch.arm(order), driver)
     subject.wait_for_switch()
@@ -149,14 +149,14 @@ def _end(subject: Subject) -> Ended:
         return run_ending(subject.engine, driver, _order(subject, AT), now=lambda: AT, holder="ending")
 
 
-def _order(subject: Subject, deadline: datetime) -> Order:
+def _order(subject: Subject, deadline: datetime, running: str | None = None) -> Order:
     name, text = subject.immediate
     return Order(
         override="conformance-1",
         instance=subject.target.instance,
         engine=subject.engine.name,
         target=subject.target.address,
-        backs=(Back(parameter=name, ours=text, back=subject.standing),),
+        backs=(Back(parameter=name, ours=text, back=subject.standing, running=running),),
         deadline=deadline,
         written_at=AT,
     )

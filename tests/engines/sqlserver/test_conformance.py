@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engines.sqlserver.fix import meddle, target_of
+from tests.engines.sqlserver.stage import meddle, target_of
 
 from setpoint.engines.conformance import EngineConformance, Subject
 from setpoint.engines.sqlserver import ENGINE

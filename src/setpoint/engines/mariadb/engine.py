@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from setpoint.engines.mariadb import observe
 from setpoint.engines.mariadb.harvest import harvest
@@ -27,7 +27,7 @@ class MariadbEngine(MysqlEngine):
 
     name = "mariadb"
     data = Path(__file__).parent
-    kind: Kind = "mariadb"
+    kind: ClassVar[Kind] = "mariadb"
 
     def keeps(self, version: str) -> bool:
         """Answer that it keeps nothing: what SET GLOBAL sets runs until a restart."""

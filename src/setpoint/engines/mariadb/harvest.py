@@ -14,7 +14,7 @@ from setpoint.engines.plan import Request
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from setpoint.catalog import Parameter, Version
+    from setpoint.catalog import Version
     from setpoint.catalog.catalog import CatalogData
     from setpoint.engines.mysql.observe.reading import Flavour
     from setpoint.engines.port import Reply
@@ -25,7 +25,6 @@ def harvest(version: Version, flavour: Flavour) -> Generator[Request, Reply, Cat
     answer = decode_answer((yield Request(text=statement(is_full=False))))
     rows = sorted((row for row in answer.variables if is_global(row)), key=lambda row: row.name.lower())
     parameters = [without_host(read_parameter(row, None)) for row in rows]
-    found: list[Parameter] = []
-    for parameter in parameters:
-        found.append((yield from with_compounds(parameter)))
-    return catalog_of(answer, version, flavour, found)
+    for number, parameter in enumerate(parameters):
+        parameters[number] = yield from with_compounds(parameter)
+    return catalog_of(answer, version, flavour, parameters)

@@ -1,7 +1,7 @@
 """Observing MariaDB: one statement, whose answer has the shape of MySQL's.
 
-MariaDB describes its variables itself (information_schema.SYSTEM_VARIABLES): type, bounds, words, default, what
-is read only, and the file a value came from. It keeps no value and does not say who set one.
+MariaDB describes its variables itself (information_schema.SYSTEM_VARIABLES): type, bounds, words, default,
+what is read only, and the file a value came from. It keeps no value and does not say who set one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _STATUS = f"""(SELECT JSON_OBJECTAGG(LOWER(variable_name), variable_value)
 
 _VARIABLES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(LOWER(variable_name), global_value, global_value_origin,
     global_value_path, variable_type, variable_scope, numeric_min_value, numeric_max_value,
-    numeric_block_size, enum_value_list, default_value, read_only, command_line_argument, NULL, NULL, NULL, NULL))
+    numeric_block_size, enum_value_list, default_value, read_only, command_line_argument,
+    NULL, NULL, NULL, NULL))
   FROM information_schema.system_variables)"""
 
 _FILES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(path, CONVERT(LOAD_FILE(path) USING utf8mb4)))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Parameter
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
+    from setpoint.engines.mysql.dialect.option_groups import Kind
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.policy.waves import MemberOrder
@@ -39,8 +40,8 @@ CLAIMS: Mapping[str, str] = {
     "sessions": "max_connections * (thread_stack + net_buffer_length + sort_buffer_size + join_buffer_size"
     " + read_buffer_size + read_rnd_buffer_size + binlog_cache_size)",
 }
-"""What spends memory. InnoDB's pool has control blocks of about a tenth of its pages besides; a session can take
-each of its buffers once, and internal temporary tables besides.
+"""What spends memory. InnoDB's pool has control blocks of about a tenth of its pages besides; a session can
+take each of its buffers once, and internal temporary tables besides.
 """
 
 
@@ -50,7 +51,7 @@ class MysqlEngine:
     name = "mysql"
     grammar: MysqlGrammar = GRAMMAR
     data = Path(__file__).parent
-    kind: ClassVar[Any] = "mysql"
+    kind: ClassVar[Kind] = "mysql"
 
     def family(self, version: Version) -> str:
         """Answer the release series, such as ``8.4``."""

@@ -1,8 +1,8 @@
 """An event as a switch: the server itself puts an override back at its deadline.
 
-A one-shot event is created before the change. At the deadline it looks at each entry, and puts back those that
-are still ours, letter by letter; then it is gone by itself. The event scheduler is never turned on for it. The
-event is not written to the binary log, so that no replica has it.
+A one-shot event is created before the change. At the deadline it looks at each entry, and puts back those
+that are still ours, letter by letter; then it is gone by itself. The event scheduler is never turned on for
+it. The event is not written to the binary log, so that no replica has it.
 
 Facts: the manuals' "Using the Event Scheduler" (events run with their definer's rights; one in the past is
 dropped when it is made, hence the second of grace).
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.override import LinkState
 from setpoint.engines.mysql.dialect.statements import (
-    checked_name,
     literal,
     quote_literal,
     reset_persist,
     set_global,
     set_persist,
 )
+from setpoint.engines.mysql.observe.entry import kept
 from setpoint.engines.order import Armed
 from setpoint.engines.plan import Request
 from setpoint.errors import InputError, NotPermittedError
@@ -81,11 +81,7 @@ class EventSwitch:
 
     def condition(self, back: Back) -> str:
         """Write the condition under which an entry is still ours."""
-        kept = (
-            "(SELECT variable_value FROM performance_schema.persisted_variables "
-            f"WHERE variable_name = {quote_literal(checked_name(back.parameter))})"
-        )
-        return f"{kept} <=> {quote_literal(plain(back.ours))}"
+        return f"{kept(back.parameter)} <=> {quote_literal(plain(back.ours))}"
 
     def action(self, back: Back) -> str:
         """Write the statements that put an entry back."""

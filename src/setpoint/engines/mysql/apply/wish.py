@@ -117,7 +117,7 @@ def make_release(release: Release, observation: Observation, catalog: Catalog, *
             f"{entry.text} stands where we had {words(release.ours) or 'no entry'}"
         )
     means = means_of(parameter, keeps=keeps)
-    restore = None if release.restore is None else _own_form(parameter, release.restore, observed, catalog)
+    restore = None if release.restore is None else _own_form(parameter, release.restore, observed)
     running = restore if restore is not None else (release.running or text_below(observed))
     if means is Means.RUN and restore is None:
         restore = running
@@ -139,10 +139,10 @@ def canonical(parameter: Parameter, text: SettingText, observed: ObservedSetting
         message = "it tells what the server is, and cannot be set"
         raise InputError(message, next_step="take it out of the configuration")
     catalog.parse(parameter.name, text or "")
-    return _own_form(parameter, text, observed, catalog)
+    return _own_form(parameter, text, observed)
 
 
-def _own_form(parameter: Parameter, text: SettingText, observed: ObservedSetting, catalog: Catalog) -> str:
+def _own_form(parameter: Parameter, text: SettingText, observed: ObservedSetting) -> str:
     value = parameter.settled(parameter.read(text or "", GRAMMAR))
     if parameter.kind is Kind.SWITCHES and isinstance(value, tuple):
         return _switched(value, observed.value or "")

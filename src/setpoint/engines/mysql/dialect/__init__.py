@@ -1,3 +1,3 @@
-"""How MySQL and MariaDB write things: values, addresses, option files, statements, and what no table tells."""
+"""How MySQL and MariaDB write things: values, addresses, option files, statements; what no table tells."""
 
 from __future__ import annotations

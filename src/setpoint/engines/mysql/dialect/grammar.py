@@ -1,8 +1,8 @@
 """How MySQL and MariaDB read and write values.
 
-Option files take suffixes (``64M``), statements take bare numbers: a text means here what it means in an option
-file, and units that people write (``64MB``, ``30s``) are taken besides. Sources: the manual's "Using Option
-Values with Numeric Suffixes" and "Boolean options"; what the servers read back was compared live.
+Option files take suffixes (``64M``), statements take bare numbers: a text means here what it means in an
+option file, and units that people write (``64MB``, ``30s``) are taken besides. Sources: the manual's "Using
+Option Values with Numeric Suffixes" and "Boolean options"; what the servers read back was compared live.
 """
 
 from __future__ import annotations

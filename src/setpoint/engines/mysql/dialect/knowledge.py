@@ -1,8 +1,8 @@
 """What the servers' own tables do not tell about their variables.
 
-Units, categories, which variables are fixed, and which hold a secret. Sources: the manuals' "Server System
-Variables" and "InnoDB Startup Options and System Variables" of MySQL and MariaDB, in our own words; names were
-compared with those of running servers.
+Units, words, which variables are fixed, and which hold a secret. Sources: the manuals' "Server System
+Variables" and "InnoDB Startup Options and System Variables" of MySQL and MariaDB, in our own words; names
+were compared with those of running servers.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "NO_UNSIGNED_SUBTRACTION", "NO_DIR_IN_CREATE", "ANSI", "NO_AUTO_VALUE_ON_ZERO",
         "NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ZERO_IN_DATE",
         "NO_ZERO_DATE", "ALLOW_INVALID_DATES", "ERROR_FOR_DIVISION_BY_ZERO", "TRADITIONAL",
-        "HIGH_NOT_PRECEDENCE", "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH", "TIME_TRUNCATE_FRACTIONAL",
+        "HIGH_NOT_PRECEDENCE", "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH",
+        "TIME_TRUNCATE_FRACTIONAL",
     ),
     "ssl_fips_mode": ("OFF", "ON", "STRICT"),
     "thread_handling": ("one-thread-per-connection", "no-threads", "loaded-dynamically"),

@@ -1,8 +1,8 @@
 """A holder's name, spelled in locks.
 
-A lock of these servers says which connection holds it, and nothing else that a person could read; MariaDB keeps
-its performance schema off. So whoever takes the apply lock takes one more for each bit of a name, which anybody
-may ask for without any right, and which go with the connection like the lock itself.
+A lock of these servers says which connection holds it, and nothing else that a person could read; MariaDB
+keeps its performance schema off. So whoever takes the apply lock takes one more for each bit of a name, which
+anybody may ask for without any right, and which go with the connection like the lock itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def give_name_back() -> str:
 def read_name() -> str:
     """Write the query that answers the numbers of the bits that are held, joined by commas."""
     return (
-        "WITH RECURSIVE bit (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM bit "
+        "WITH RECURSIVE bit (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM bit "  # noqa: S608 - constants alone
         f"WHERE n < {_MOST_BYTES * _BITS - 1}) "
         f"SELECT GROUP_CONCAT(n ORDER BY n) FROM bit WHERE IS_USED_LOCK(CONCAT('{_PREFIX}', n)) IS NOT NULL"
     )

@@ -1,11 +1,12 @@
 """Harvesting a catalog from a running server: what needs a restart, and what can be kept, is tried out on it.
 
-Each variable is set to the value it has. That changes no value, but afterwards the server takes all of them for
-set by hand: harvest from a server of your own.
+Each variable is set to the value it has, and some for a moment to others. No value is changed in the end, but
+the server takes all of them for set by hand then: harvest from a server of your own.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,17 +36,20 @@ _BLOCKS = (8, 64, 100, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536, 1 << 20)
 """What servers cut numbers down to multiples of."""
 _NOT_TRIED = frozenset({
     "innodb_buffer_pool_size", "innodb_redo_log_capacity", "gtid_executed_compression_period", "server_id",
-    "innodb_log_file_size", "innodb_buffer_pool_size_max", "sql_replica_skip_counter", "max_prepared_stmt_count",
+    "innodb_log_file_size", "innodb_buffer_pool_size_max", "sql_replica_skip_counter",
+    "max_prepared_stmt_count",
     "innodb_undo_tablespaces", "innodb_max_undo_log_size", "innodb_log_buffer_size", "key_buffer_size",
     "super_read_only", "innodb_thread_concurrency", "table_open_cache", "innodb_open_files",
 })  # fmt: skip
 """Trying these would resize something large, or change what the server is."""
 _OF_BUILD = ("datadir", "basedir", "_dir", "tmpdir", "_path", "_file", "socket", "hostname", "uuid", "port",
-             "character_sets", "log_error", "plugin_dir", "ssl_", "tls_", "_basename", "_index", "timezone")  # fmt: skip
+             "character_sets", "log_error", "plugin_dir", "ssl_", "tls_", "_basename",
+             "_index", "timezone")  # fmt: skip
 _OF_HOST = frozenset({
     "innodb_page_cleaners", "innodb_purge_threads", "innodb_buffer_pool_instances", "thread_pool_size",
     "open_files_limit", "table_open_cache", "back_log", "thread_cache_size", "host_cache_size",
-    "innodb_parallel_read_threads", "innodb_read_io_threads", "temptable_max_ram", "innodb_log_writer_threads",
+    "innodb_parallel_read_threads", "innodb_read_io_threads", "temptable_max_ram",
+    "innodb_log_writer_threads",
     "innodb_open_files", "large_page_size", "innodb_use_native_aio", "lower_case_table_names",
     "innodb_numa_interleave", "replica_parallel_workers", "server_memory",
 })  # fmt: skip
@@ -88,7 +92,7 @@ def catalog_of(
 
 
 def read_listing(text: str) -> dict[str, str]:
-    """Read the table of defaults at the end of the server program's own help: names and values in two columns."""
+    """Read the table of defaults at the end of the server program's own help: names and values."""
     _, _, table = text.partition("Variables (--variable-name=value)")
     found: dict[str, str] = {}
     for line in table.splitlines():
@@ -213,9 +217,7 @@ def _block(parameter: Parameter, value: str | None) -> Generator[Request, Reply,
 
 def _taken(name: str, number: int) -> Generator[Request, Reply, int]:
     """Set a number and answer what the server made of it."""
-    try:
+    with suppress(RefusedError):  # it says that it took another
         yield Request(text=f"SET GLOBAL {name} = {number}", is_read_only=False)
-    except RefusedError:
-        pass  # it says that it took another
     reply = yield Request(text=f"SELECT @@GLOBAL.{name}")
     return int(reply.rows[0][0])

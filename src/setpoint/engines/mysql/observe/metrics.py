@@ -1,8 +1,8 @@
 """Metrics: the server's cumulative and current counters under canonical names.
 
-Each name and the status variables it is the sum of is one row of a table; of several rows of one name the first
-counts whose variables are all there (MariaDB from 10.6 on counts no rows of InnoDB). What a server does not count is
-absent, never zero. Sources: the manuals' "Server Status Variables" of both.
+Each name and the status variables it is the sum of is one row of a table; of several rows of one name the
+first counts whose variables are all there (MariaDB from 10.6 on counts no rows of InnoDB). What a server does
+not count is absent, never zero. Sources: the manuals' "Server Status Variables" of both.
 """
 
 from __future__ import annotations

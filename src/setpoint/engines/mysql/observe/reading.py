@@ -11,7 +11,7 @@ from setpoint.config.observation import FileFault, Observation
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
 from setpoint.engines.mysql.dialect.knowledge import masked
-from setpoint.engines.mysql.observe.files import Files, read_files
+from setpoint.engines.mysql.observe.files import read_files
 from setpoint.engines.mysql.observe.host import read_facts
 from setpoint.engines.mysql.observe.metrics import read_metrics
 from setpoint.engines.mysql.observe.origins import Ground, observe_setting, observe_unlisted
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from setpoint.catalog import Parameter, Version
     from setpoint.config.observation import ObservedSetting
+    from setpoint.engines.mysql.dialect.option_groups import Kind
     from setpoint.engines.mysql.observe.reply import Answer, VariableRow
     from setpoint.engines.port import Reply
 
@@ -39,7 +40,7 @@ class Flavour(NamedTuple):
     """
 
     name: str
-    kind: str
+    kind: Kind
     keeps: bool
 
 

@@ -20,7 +20,8 @@ class VariableRow(msgspec.Struct, array_like=True, frozen=True):
     """One global variable.
 
     `source` is the server's own word for where its value came from, `persisted` what MySQL keeps for it.
-    `set_at` are seconds since 1970. `is_read_only` and `has_option` (whether it can be given at a start) are what MariaDB tells.
+    `set_at` are seconds since 1970. `is_read_only` and `has_option` (whether it can be given at a start) are
+    what MariaDB tells.
     """
 
     name: str

@@ -7,7 +7,7 @@ blocked with its reason, never left out in silence.
 
 from __future__ import annotations
 
-from setpoint.engines.oracle.apply.making import reloading, steps
+from setpoint.engines.oracle.apply.making import WayBack, reloading, steps, way_back
 from setpoint.engines.oracle.apply.order import order
 
-__all__ = ["order", "reloading", "steps"]
+__all__ = ["WayBack", "order", "reloading", "steps", "way_back"]

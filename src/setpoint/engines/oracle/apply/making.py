@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.catalog import Context
 from setpoint.config.observation import OriginKind
 from setpoint.engines.oracle.apply.refusal import Refusals, find_refusals, is_held_back
-from setpoint.engines.oracle.apply.wish import Wish, make_release, make_wish, number, words
+from setpoint.engines.oracle.apply.wish import (
+    Wish,
+    make_release,
+    make_wish,
+    number,
+    sid_for,
+    text_below,
+    words,
+)
 from setpoint.engines.oracle.dialect import ALL, alter_system_reset, alter_system_set, block
 from setpoint.engines.plan import Blocked, Prior, Request, Step, StepKind
 from setpoint.engines.port import StepsMade
@@ -17,13 +25,22 @@ from setpoint.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from setpoint.catalog import Catalog
+    from setpoint.catalog import Catalog, Parameter
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
+    from setpoint.engines.order import Back
     from setpoint.engines.port import Release
 
 _ROOM_MAKERS = frozenset({"memory_target", "sga_target", "parallel_max_servers", "pga_aggregate_limit"})
 """Others take of what these give: they go up first and down last."""
+
+
+class WayBack(NamedTuple):
+    """How one parameter is put back: whose entry it is, and the statements, to be run in one go."""
+
+    parameter: Parameter
+    sid: str
+    statements: tuple[str, ...]
 
 
 def steps(
@@ -50,6 +67,20 @@ def steps(
     refusals = find_refusals(wishes, observation, catalog, passing)
     granted = [wish for wish in wishes if wish.name not in refusals.blocked]
     return _made(granted, refusals, made, freed, observation, catalog)
+
+
+def way_back(back: Back, observation: Observation, catalog: Catalog) -> WayBack | None:
+    """Answer how one parameter of an order is put back; None where the server does not list it.
+
+    Asked before the override is there, so what it will say is taken as standing. Raises `InputError`.
+    """
+    parameter = catalog.find(back.parameter)
+    observed = observation.settings.get(parameter.name) if parameter is not None else None
+    if parameter is None or observed is None:
+        return None
+    outcome = back.back if back.back is not None else text_below(observed)
+    wish = Wish(parameter, observed, back.back, outcome, "", sid_for(observed, observation))
+    return WayBack(parameter, wish.sid, _statements(wish, back.back, outcome))
 
 
 def reloading() -> Step:

@@ -46,7 +46,7 @@ def find_refusals(
             _forbidden(wish, observation)
             or _in_the_way(wish, observation)
             or _endless(wish, passing)
-            or _over_ceiling(wish, wishes, observation, catalog)
+            or _over_ceiling(wish, observation, catalog)
         )
         if reason is not None:
             refused[wish.name] = reason
@@ -132,9 +132,7 @@ def _endless(wish: Wish, passing: Collection[str]) -> _Reason | None:
     return _Reason(why, "write what runs into the server parameter file first, then plan again")
 
 
-def _over_ceiling(
-    wish: Wish, wishes: Sequence[Wish], observation: Observation, catalog: Catalog
-) -> _Reason | None:
+def _over_ceiling(wish: Wish, observation: Observation, catalog: Catalog) -> _Reason | None:
     name = knowledge.CEILINGS.get(wish.name, "")
     ceiling = observation.setting(name) if name else None
     if ceiling is None or wish.is_held_back or wish.outcome is None:
@@ -142,7 +140,6 @@ def _over_ceiling(
     limit = _number(name, ceiling.value, catalog)
     if _number(wish.name, wish.outcome, catalog) <= limit:
         return None
-    del wishes
     why = f"{words(wish.outcome)} is above {name}, which is {ceiling.value or 'not set'} while it runs"
     return _Reason(why, f"raise {name} too: both then wait for one restart")
 

@@ -67,7 +67,7 @@ def make_wish(
         return Blocked(parameter=parameter.name, desired=text, why=fault.what, next_step=fault.next_step)
     if _is_so(parameter, text, observed, catalog):
         return None
-    return Wish(parameter, observed, text, text, reason, _sid(observed, observation))
+    return Wish(parameter, observed, text, text, reason, sid_for(observed, observation))
 
 
 def make_release(release: Release, observation: Observation, catalog: Catalog) -> Wish | str:
@@ -85,7 +85,7 @@ def make_release(release: Release, observation: Observation, catalog: Catalog) -
             f" {words(release.ours) or 'no entry'}"
         )
     outcome = release.restore if release.restore is not None else text_below(observed)
-    sid = _sid(observed, observation)
+    sid = sid_for(observed, observation)
     return Wish(parameter, observed, release.restore, outcome, "no longer managed", sid)
 
 
@@ -143,7 +143,8 @@ def _is_so(parameter: Parameter, text: SettingText, observed: ObservedSetting, c
     return is_running or is_written
 
 
-def _sid(observed: ObservedSetting, observation: Observation) -> str:
+def sid_for(observed: ObservedSetting, observation: Observation) -> str:
+    """Answer for whom a parameter is set: whose entry stands, else whom the address asks for, else all."""
     entry: Origin | None = observed.entry
     if observed.is_passing:
         return observation.facts.sources.get("sid", ALL)

@@ -98,7 +98,11 @@ def _decided(
         worked_out = Origin(kind=OriginKind.BUILD, text=value, is_in_force=True)
         return [chain[0], worked_out, *chain[1:]]
     started = Origin(
-        kind=OriginKind.FILE, text=value, file=place.file, is_in_force=True, fault=AT_START if place.file else ""
+        kind=OriginKind.FILE,
+        text=value,
+        file=place.file,
+        is_in_force=True,
+        fault=AT_START if place.file else "",
     )
     return [chain[0], started, *chain[1:]]
 
@@ -107,9 +111,7 @@ def _pending(
     chain: list[Origin], row: ParameterRow, parameter: Parameter, value: str | None
 ) -> tuple[str | None, str]:
     """Answer the text that waits for a restart, and why."""
-    if parameter.context is Context.FIXED or any(
-        each.kind is OriginKind.RUNTIME for each in chain
-    ):
+    if parameter.context is Context.FIXED or any(each.kind is OriginKind.RUNTIME for each in chain):
         return None, ""
     entries = [each for each in chain if "sid:" in each.scope]
     following = entries[-1] if entries else None

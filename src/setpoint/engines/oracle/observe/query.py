@@ -65,7 +65,9 @@ _SELF = (
     f"(SELECT MAX(username) FROM all_users WHERE username IN {_SERVICE_USERS})",
     PINNED,
 )
-_INSTANCE = _part("I", (*_SELF, "d.database_role", "d.open_mode"), "FROM v$instance i CROSS JOIN v$database d")
+_INSTANCE = _part(
+    "I", (*_SELF, "d.database_role", "d.open_mode"), "FROM v$instance i CROSS JOIN v$database d"
+)
 _INSTANCE_ALONE = _part("I", _SELF, "FROM v$instance i")
 _OTHERS = _part("N", ("inst_name",), "FROM v$active_instances")
 _HOST = _part(

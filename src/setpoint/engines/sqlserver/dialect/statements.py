@@ -56,7 +56,7 @@ BEGIN CATCH
     EXEC sys.sp_configure @configname = N'show advanced options', @configvalue = @kept;
   THROW;
 END CATCH;"""
-_REPAIR = """IF @stood = {number} AND @kept = 1 AND @shown = 1
+_REPAIR = """IF @stood = {number} AND @kept = 1
   BEGIN
     SET @kept = 0;
     EXEC sys.sp_configure @configname = N'show advanced options', @configvalue = 0;

@@ -21,8 +21,8 @@ COUNTER_NAMES = {(name.lower(), instance.lower()): metric for name, instance, me
 
 _PERFORMANCE = f"""
 SELECT 'counter', RTRIM(counter_name), RTRIM(instance_name), cntr_value FROM sys.dm_os_performance_counters
-WHERE counter_name IN ({", ".join(f"N'{name}'" for name, _, _ in _COUNTERS)})
-  AND instance_name IN (N'', N'_Total') AND object_name NOT LIKE N'%Buffer Node%'"""  # noqa: S608 - constants
+WHERE RTRIM(counter_name) IN ({", ".join(f"N'{name}'" for name, _, _ in _COUNTERS)})
+  AND RTRIM(instance_name) IN (N'', N'_Total') AND object_name NOT LIKE N'%Buffer Node%'"""  # noqa: S608 - constants
 FILES = ("io.read_bytes", "io.write_bytes", "io.read_seconds", "io.write_seconds")
 _FILES = """
 SELECT 'files', SUM(num_of_bytes_read), SUM(num_of_bytes_written),
