@@ -51,7 +51,6 @@ FIXTURES = {*EACH, "mariadb", "mysql", "start_mariadb", "start_mysql", "mariadb_
 _DISCOVERY = pytest.StashKey[MysqlDiscovery]()
 
 StartMysql = Callable[..., PrivateMysql]
-Launch = Callable[..., PrivateMysql]
 
 
 class Pair(NamedTuple):
@@ -92,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def _launch_mysql(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Launch:
+def _launch_mysql(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> StartMysql:
     found = pytestconfig.stash[_DISCOVERY]
     templates = tmp_path_factory.mktemp("mysql-templates")
 
@@ -109,49 +108,49 @@ def _launch_mysql(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def mariadb(_launch_mysql: Launch) -> Iterator[PrivateMysql]:
+def mariadb(_launch_mysql: StartMysql) -> Iterator[PrivateMysql]:
     """Return a server of the newest chosen MariaDB, fresh for this module."""
     with _launch_mysql("mariadb") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def mysql(_launch_mysql: Launch) -> Iterator[PrivateMysql]:
+def mysql(_launch_mysql: StartMysql) -> Iterator[PrivateMysql]:
     """Return a server of the newest chosen MySQL, fresh for this module."""
     with _launch_mysql("mysql") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def mariadb_each(request: pytest.FixtureRequest, _launch_mysql: Launch) -> Iterator[PrivateMysql]:
+def mariadb_each(request: pytest.FixtureRequest, _launch_mysql: StartMysql) -> Iterator[PrivateMysql]:
     """Return a server of each chosen MariaDB in turn, fresh for this module."""
     with _launch_mysql(*request.param) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def mysql_each(request: pytest.FixtureRequest, _launch_mysql: Launch) -> Iterator[PrivateMysql]:
+def mysql_each(request: pytest.FixtureRequest, _launch_mysql: StartMysql) -> Iterator[PrivateMysql]:
     """Return a server of each chosen MySQL in turn, fresh for this module."""
     with _launch_mysql(*request.param) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def mysql_family_each(request: pytest.FixtureRequest, _launch_mysql: Launch) -> Iterator[PrivateMysql]:
+def mysql_family_each(request: pytest.FixtureRequest, _launch_mysql: StartMysql) -> Iterator[PrivateMysql]:
     """Return a server of each chosen MariaDB and MySQL in turn, fresh for this module."""
     with _launch_mysql(*request.param) as server:
         yield server
 
 
 @pytest.fixture
-def start_mariadb(_launch_mysql: Launch) -> Iterator[StartMysql]:
+def start_mariadb(_launch_mysql: StartMysql) -> Iterator[StartMysql]:
     """Start a MariaDB for this test alone: a series as text, and what ``PrivateMysql`` takes."""
     with ExitStack() as stack:
         yield lambda series=None, **options: stack.enter_context(_launch_mysql("mariadb", series, **options))
 
 
 @pytest.fixture
-def start_mysql(_launch_mysql: Launch) -> Iterator[StartMysql]:
+def start_mysql(_launch_mysql: StartMysql) -> Iterator[StartMysql]:
     """Start a MySQL for this test alone: a series as text, and what ``PrivateMysql`` takes."""
     with ExitStack() as stack:
         yield lambda series=None, **options: stack.enter_context(_launch_mysql("mysql", series, **options))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SOURCES = Path("/etc/apt")
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRINGS = Path("/usr/share/keyrings")
 LOADER = "ld-linux-x86-64.so.2"
 # Names that stand for whatever release has the status just now.
 MOVING_NAMES = frozenset({"stable", "oldstable", "oldoldstable", "testing", "unstable", "experimental"})
@@ -51,7 +51,8 @@ def closure_files(archives: Iterable[tuple[str, str]], packages: Iterable[str]) 
     The list of what is installed is empty here, so the C library comes along.
     """
     with _private_apt() as (folder, apt):
-        signed_by = f"[signed-by={KEYRING}] " if KEYRING.is_file() else ""
+        keyring = next(KEYRINGS.glob("debian-archive-keyring.[gp]*"), None)
+        signed_by = f"[signed-by={keyring}] " if keyring else ""  # else what apt itself trusts
         lines = [f"deb {signed_by}{address} {suite} main\n" for address, suite in archives]
         (folder / "sources.list").write_text("".join(lines), encoding="utf-8")
         (folder / "status").touch()
@@ -134,7 +135,7 @@ def _read_sources(folder: Path) -> Iterator[tuple[str, str]]:
 def _is_debian(suite: str) -> bool:
     """Say whether a suite is one of Debian's: a codename of the keyring's archives, or a moving name."""
     release = re.split(r"[-/]", suite)[0]
-    codenames = {path.name.split("-")[2] for path in KEYRING.parent.glob("debian-archive-*-automatic.gpg")}
+    codenames = {path.name.split("-")[2] for path in KEYRINGS.glob("debian-archive-*-automatic.*")}
     return release in codenames | MOVING_NAMES | {"sid"}
 
 

@@ -32,6 +32,7 @@ from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.control.worker.reconciler import Reconciler
 from setpoint.control.worker.spooling import Spooler
 from setpoint.control.worker.worker import Worker, await_store
+from setpoint.engines.mysql.driver import MysqlDriver
 from setpoint.engines.order import Armed
 from setpoint.engines.postgresql.driver import PostgresDriver
 from setpoint.engines.simulated.driver import SimulatedDriver
@@ -46,6 +47,7 @@ CALLS = {
     Register: ("put",),
     Leases: ("claim", "release"),
     Journal: ("begin", "intend", "done", "finish"),
+    MysqlDriver: ("run", "lock"),
     PostgresDriver: ("run", "lock"),
     SimulatedDriver: ("run", "lock"),
     Spool: ("put", "remove", "note"),

@@ -20,6 +20,7 @@ from pathlib import Path
 from setpoint import Setpoint
 from setpoint.control import execution
 from setpoint.control.logbook import Logbook
+from setpoint.engines.mysql.driver import MysqlDriver
 from setpoint.engines.postgresql.driver import PostgresDriver
 from setpoint.engines.simulated.driver import SimulatedDriver, restart
 from setpoint.errors import SetpointError
@@ -28,6 +29,7 @@ from setpoint.store.journal import Journal
 CALLS = {
     Logbook: ("ended",),
     Journal: ("begin", "intend", "done", "finish"),
+    MysqlDriver: ("run", "lock", "reconnect"),
     PostgresDriver: ("run", "lock", "reconnect"),
     SimulatedDriver: ("run", "lock", "reconnect"),
     execution: ("run_restart_command",),

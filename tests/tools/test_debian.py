@@ -198,6 +198,14 @@ def test_two_fetches_at_once_download_once(command, mirror, tmp_path):
     assert (tmp_path / "apt.log").read_text().count("--download-only") == 1
 
 
+@needs_a_mirror
+def test_without_apt_it_is_absent(command, engines, tmp_path):
+    (tmp_path / "empty").mkdir()
+    words, environment = command
+    subprocess.run([*words, "sysbench"], env={**environment, "PATH": str(tmp_path / "empty")}, check=True)
+    assert (engines / "sysbench.absent").read_text() == "there is no apt-get to ask for Debian's packages\n"
+
+
 def test_the_mirror_is_the_one_the_system_names(tmp_path, locate_archives):
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list").write_text("# deb http://commented.example bookworm main\n")

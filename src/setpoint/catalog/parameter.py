@@ -89,6 +89,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """What of it depends on the build or the host, in words; empty when nothing does."""
     extension: str = ""
     """The loadable module that brings it; empty for the core."""
+    evidence: str = ""
+    """How its facts are known; empty where that is as the whole catalog's are."""
 
     @property
     def is_numeric(self) -> bool:

@@ -124,6 +124,8 @@ class Application:
     """The live catalog as it was seen last."""
     _is_sure: bool = field(default=True, init=False)
     """Whether the work is known to be ours: after a new connection only once the journal was asked."""
+    _taken: dict[str, SettingText] = field(default_factory=dict[str, "SettingText"], init=False)
+    """What entries were right after a refused write: some servers take another value than the one given."""
     _foreign: set[str] = field(default_factory=set[str], init=False)
     """Parameters that somebody else was found to have changed while going back."""
     _rescued: str = field(default="", init=False)
@@ -200,7 +202,12 @@ class Application:
         Writing down what is about to happen takes its time, and a process may be stopped for any: a person
         may have come since the last look. Raises `StalePlanError`.
         """
-        if not self._is_written(step, step.do, _prior(step)):
+        try:
+            is_written = self._is_written(step, step.do, _prior(step))
+        except RefusedError:
+            self._taken[step.parameter] = self._entry(step.parameter)[0]
+            raise
+        if not is_written:
             message = f"somebody changed {step.parameter} in this very moment"
             raise StalePlanError(
                 message, where=self.plan.instance, next_step="make a new plan and read it again"
@@ -299,16 +306,15 @@ class Application:
             raise ApplyError(
                 message, state="mixed", where=where, next_step=second.next_step or "plan again"
             ) from fault
-        if self._foreign:
-            names = ", ".join(sorted(self._foreign))
-            message = f"{self._told(fault)}; somebody else changed {names} meanwhile, which was left alone"
+        names = ", ".join(sorted(self._foreign))
+        left = f"somebody else changed {names} meanwhile, which was left alone" if names else ""
+        left = left or ("" if is_back else "what stood before could not be read back")
+        if left:
             raise ApplyError(
-                message, state="mixed", where=where, next_step="plan again to see what differs"
-            ) from fault
-        if not is_back:
-            message = f"{self._told(fault)}; what stood before could not be read back"
-            raise ApplyError(
-                message, state="mixed", where=where, next_step="plan again to see what differs"
+                f"{self._told(fault)}; {left}",
+                state="mixed",
+                where=where,
+                next_step="plan again to see what differs",
             ) from fault
         next_step = fault.next_step if isinstance(fault, SetpointError) else ""
         message = f"{self._told(fault)}; everything was taken back"
@@ -360,7 +366,8 @@ class Application:
         steps = [self.plan.steps[number] for number in sorted(numbers, reverse=True)]
         touching = [step for step in steps if step.parameter]
         for step in touching:
-            if not self._is_written(step, step.undo, step.text, _prior(step)):
+            ours = (step.text, _prior(step), self._taken.get(step.parameter, step.text))
+            if not self._is_written(step, step.undo, *ours):
                 self._foreign.add(step.parameter)
         if len(touching) > len(self._foreign):
             for step in self.plan.steps:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from setpoint.catalog import Catalog
+    from setpoint.catalog import Catalog, Upgrade
     from setpoint.config.configuration import Group, Instance, SettingText, TemplateUse
     from setpoint.config.diff import Edit
     from setpoint.config.drift import Drift
@@ -257,6 +257,13 @@ class Setpoint(Fronts):
     def last_seen(self, name: str) -> tuple[Observation, Catalog]:
         """Answer the newest remembered observation; raise `NotFoundError` when there is none."""
         return watch.last_seen(self._context, name, self.configuration().instance(name))
+
+    def check_upgrade(self, name: str, version: str) -> tuple[Observation, Upgrade]:
+        """Hold an instance as it was last seen, and should be, against a later version of its engine."""
+        from setpoint.control import upgrade
+
+        desired, observation, catalog = self.desired(name)
+        return observation, upgrade.check(desired.resolved, observation, catalog, version)
 
     @witnessed(Right.OBSERVE, "name")
     def drift(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.engines.sqlserver.estate import Estate
 from tests.engines.sqlserver.wire import WireServer
 

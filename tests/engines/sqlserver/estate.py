@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from pysqlbridge.information_schema import CONFIGURATIONS
-
 from tests.engines.sqlserver.machine import Aborted, Batch, Table
 from tests.engines.sqlserver.tsql import Node, SqlError
 
 ZONE = timezone(timedelta(hours=2))
-ADMIN = frozenset({"sysadmin", "ALTER SETTINGS", "VIEW SERVER STATE", "ALTER ANY CONNECTION", "scoped", "msdb"})
+ADMIN = frozenset(
+    {"sysadmin", "ALTER SETTINGS", "VIEW SERVER STATE", "ALTER ANY CONNECTION", "scoped", "msdb"}
+)
 _SCOPED = {
     "MAXDOP": "0", "LEGACY_CARDINALITY_ESTIMATION": "0", "PARAMETER_SNIFFING": "1", "ELEVATE_ONLINE": "OFF",
     "PAUSED_RESUMABLE_INDEX_ABORT_DURATION_MINUTES": "1440",
@@ -56,7 +57,7 @@ class Job:
 
 @dataclass
 class Estate:
-    """One server. `fuse` counts statements down; at zero the batch is cut off, as if its session were lost."""
+    """One server. `fuse` counts statements down; at zero the batch is cut off, as if its session was lost."""
 
     options: dict[str, Option] = field(default_factory=dict)
     scoped: dict[str, str] = field(default_factory=lambda: dict(_SCOPED))
@@ -70,6 +71,7 @@ class Estate:
     shift: timedelta = timedelta()
     fuse: int | None = None
     is_refusing_all: bool = False
+    cpus: int = 8
     turn: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
@@ -149,7 +151,9 @@ class Estate:
             self.shift += timedelta(seconds=1)
 
     def reconfigure(self, session: Session, *, is_overriding: bool) -> None:
-        self.demand(session, "ALTER SETTINGS", 5812, "You do not have permission to run the RECONFIGURE statement.")
+        self.demand(
+            session, "ALTER SETTINGS", 5812, "You do not have permission to run the RECONFIGURE statement."
+        )
         if session.transactions:
             raise SqlError(574, "CONFIG statement cannot be used inside a user transaction.")
         interval = self.option("recovery interval (min)")
@@ -158,7 +162,9 @@ class Estate:
         if self.option("allow updates").value:
             raise SqlError(5808, "Ad hoc update to system catalogs is not supported.")
         if self.option("min server memory (MB)").value > self.option("max server memory (MB)").value:
-            raise SqlError(5817, "Minimum server memory value is greater than the maximum server memory value.")
+            raise SqlError(
+                5817, "Minimum server memory value is greater than the maximum server memory value."
+            )
         for option in self.options.values():
             if option.is_dynamic:
                 option.in_use = self._effective(option)
@@ -206,11 +212,13 @@ class Estate:
 
     def configure(self, session: Session, named: dict[str, Any], plain: list[Any]) -> None:
         name = str(named.get("@configname", plain[0] if plain else "")).lower()
-        value = named.get("@configvalue", plain[1] if len(plain) > 1 else None)
+        value: Any = named.get("@configvalue", plain[1] if len(plain) > 1 else None)
         option = self.options.get(name)
         is_hidden = option is not None and option.is_advanced
         if option is None or (is_hidden and not self.option("show advanced options").in_use):
-            raise SqlError(15123, f"The configuration option '{name}' does not exist, or it may be an advanced option.")
+            raise SqlError(
+                15123, f"The configuration option '{name}' does not exist, or it may be an advanced option."
+            )
         self.demand(session, "ALTER SETTINGS", 15247, "User does not have permission to perform this action.")
         if value != option.factory and not option.minimum <= value <= option.maximum:
             raise SqlError(15129, f"'{value}' is not a valid value for configuration option '{option.name}'.")
@@ -291,6 +299,8 @@ class Estate:
         if self.is_refusing_all and name != "sys.configurations":
             raise SqlError(229, f"The SELECT permission was denied on the object '{name}'.", 14)
         if name.startswith("sys.dm_") and "VIEW SERVER STATE" not in session.rights:
+            if not name.startswith("sys.dm_exec_"):
+                raise SqlError(300, "VIEW SERVER STATE permission was denied on object 'server'.", 14)
             own = session.number
             return self._views(name, [each for each in self.sessions.values() if each.number == own])
         return self._views(name, list(self.sessions.values()))
@@ -302,7 +312,17 @@ class Estate:
                 "is_dynamic", "is_advanced",
             )  # fmt: skip
             return columns, [
-                (o.number, o.name, o.value, o.minimum, o.maximum, o.in_use, o.description, int(o.is_dynamic), int(o.is_advanced))
+                (
+                    o.number,
+                    o.name,
+                    o.value,
+                    o.minimum,
+                    o.maximum,
+                    o.in_use,
+                    o.description,
+                    int(o.is_dynamic),
+                    int(o.is_advanced),
+                )
                 for o in self.options.values()
             ]
         if name == "sys.database_scoped_configurations":
@@ -310,15 +330,19 @@ class Estate:
             return columns, [(n, v, None, int(v == _SCOPED[n])) for n, v in self.scoped.items()]
         if name == "sys.dm_exec_sessions":
             columns = (
-                "session_id", "status", "open_transaction_count", "is_user_process", "context_info", "program_name",
+                "session_id", "status", "open_transaction_count", "is_user_process", "context_info",
+                "program_name",
             )  # fmt: skip
             rows = [(s.number, "running", s.transactions, 1, s.context, "setpoint") for s in sessions]
-            agent = [(9, "sleeping", 0, 0, None, "SQLAgent - Generic Refresher")] if self.is_agent_running else []
+            agent = (
+                [(9, "sleeping", 0, 0, None, "SQLAgent - Generic Refresher")] if self.is_agent_running else []
+            )
             return columns, [*rows, *agent]
         if name == "sys.dm_tran_locks":
             columns = ("request_session_id", "resource_type", "request_status", "resource_description")
             return columns, [
-                (number, "APPLICATION", "GRANT", f"0:[{resource}]:(8c5a6f5b)") for resource, number in self.locks.items()
+                (number, "APPLICATION", "GRANT", f"0:[{resource}]:(8c5a6f5b)")
+                for resource, number in self.locks.items()
             ]
         return self._fixed(name)
 
@@ -327,7 +351,7 @@ class Estate:
         known: dict[str, Table] = {
             "sys.dm_os_sys_info": (
                 ("cpu_count", "physical_memory_kb", "sqlserver_start_time", "container_type_desc"),
-                [(8, 16 * 2**20, started, "NONE")],
+                [(self.cpus, 16 * 2**20, started, "NONE")],
             ),
             "sys.dm_os_host_info": (("host_platform",), [("Linux",)]),
             "sys.master_files": (("size", "type"), [(1000, 0), (500, 0), (7, 1)]),

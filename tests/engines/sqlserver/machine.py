@@ -13,7 +13,7 @@ from tests.engines.sqlserver.tsql import Node, SqlError, Token, arguments, parse
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
-class Aborted(Exception):
+class Aborted(Exception):  # noqa: N818 - it is how a batch ends, and no fault of its own
     """The batch ends here, without a word: its session was ended or lost."""
 
 
@@ -108,7 +108,7 @@ class Batch:
 
     def query(self, tokens: list[Token], *, is_expression: bool = False) -> Table:
         head = [] if is_expression else [Token("name", "SELECT")]
-        select = translate([*head, *tokens], is_expression=is_expression)
+        select = translate((*head, *tokens), is_expression=is_expression)
         with sqlite3.connect(":memory:") as connection:
             for name, (arity, function) in {**FUNCTIONS, **self.functions, **self.error()}.items():
                 connection.create_function(name, arity, function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -73,9 +74,17 @@ def plan_for(server: WireServer, desired: dict[str, str], user: str = "sa") -> P
     return make_plan(ENGINE, resolve([layer], AT), observation, catalog, revision="r")
 
 
-def application(driver: Driver, plan: Plan, journal: Kept) -> Application:
+def application(
+    driver: Driver, plan: Plan, journal: Kept, restart: Callable[[], None] | None = None
+) -> Application:
     return Application(
-        engine=ENGINE, driver=driver, plan=plan, journal=journal, now=lambda: AT, holder="ada"
+        engine=ENGINE,
+        driver=driver,
+        plan=plan,
+        journal=journal,
+        now=lambda: AT,
+        holder="ada",
+        restart=restart,
     )
 
 

@@ -45,7 +45,8 @@ def test_facts_come_with_their_sources(server):
 
 @pytest.mark.parametrize(
     ("roles", "role"),
-    [((), "primary"), (("PRIMARY",), "primary"), (("SECONDARY",), "standby"), (("PRIMARY", "SECONDARY"), "unknown")],
+    [((), "primary"), (("PRIMARY",), "primary"), (("SECONDARY",), "standby"),
+     (("PRIMARY", "SECONDARY"), "unknown")],
 )  # fmt: skip
 def test_the_role_is_that_of_its_availability_groups(server, roles, role):
     server.estate.roles = roles
@@ -108,7 +109,9 @@ def test_an_answer_that_is_none_is_told(rows):
         ENGINE.read("ms", Reply(rows=rows), at=datetime.now(UTC), version=Version((16,)))
 
 
-@pytest.mark.parametrize(("edition", "service"), [(5, "Azure SQL Database"), (8, "Azure SQL Managed Instance")])
+@pytest.mark.parametrize(
+    ("edition", "service"), [(5, "Azure SQL Database"), (8, "Azure SQL Managed Instance")]
+)
 def test_services_of_azure_are_known(server, edition, service):
     server.estate.edition, server.estate.version = edition, "12.0.2000.8"
     facts = look(server)[0].facts

@@ -1,13 +1,14 @@
 """A small reader of T-SQL for the server in the tests: control flow here, queries by SQLite.
 
-It knows nothing of the engine under test: it reads batches as they come over the wire, statement by statement.
+It knows nothing of the engine under test: it reads batches as they come over the wire.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
 
 _TOKEN = re.compile(
     r"(?P<space>\s+|--[^\n]*|/\*.*?\*/)|(?P<text>N?'(?:[^']|'')*')|(?P<name>\[[^\]]*\]|@{0,2}[A-Za-z_#][\w#]*)"
@@ -65,6 +66,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
+@lru_cache
 def parse(text: str) -> list[Node]:
     return _Parser(tokenize(text)).block()
 
@@ -166,7 +168,8 @@ class Select:
     variables: tuple[str, ...]
 
 
-def translate(tokens: list[Token], *, is_expression: bool = False) -> Select:
+@lru_cache(maxsize=2_000)
+def translate(tokens: tuple[Token, ...], *, is_expression: bool = False) -> Select:
     """Write tokens as a query of SQLite; names of several parts become one."""
     words: list[str] = ["SELECT"] if is_expression else []
     tables: list[str] = []
@@ -195,7 +198,7 @@ def translate(tokens: list[Token], *, is_expression: bool = False) -> Select:
     return Select(" ".join(words), tuple(tables), tuple(variables))
 
 
-def _first_argument(tokens: list[Token], at: int) -> tuple[int, str]:
+def _first_argument(tokens: Sequence[Token], at: int) -> tuple[int, str]:
     """Read the bare word, with its size, that some functions take first."""
     kind: list[str] = []
     depth = 0
@@ -206,7 +209,7 @@ def _first_argument(tokens: list[Token], at: int) -> tuple[int, str]:
     return at, "".join(kind).lower()
 
 
-def _table_name(tokens: list[Token], at: int) -> tuple[int, str]:
+def _table_name(tokens: Sequence[Token], at: int) -> tuple[int, str]:
     parts = [tokens[at].text.lower()]
     while at + 2 < len(tokens) and tokens[at + 1].word == ".":
         parts.append(tokens[at + 2].text.lower())
@@ -250,5 +253,3 @@ def _split(tokens: list[Token]) -> list[list[Token]]:
         else:
             parts[-1].append(token)
     return parts
-
-

@@ -7,12 +7,12 @@ import itertools
 import socket
 import socketserver
 import threading
+from typing import Any
 
 from pysqlbridge.certificate import self_signed
 from pysqlbridge.logins import Login, LoginStore
 from pysqlbridge.tds.connection import Connection, ConnectionState
 from pysqlbridge.tds.result import Column, Integer, NVarChar, Query, QueryError, QueryResult
-
 from tests.engines.sqlserver.estate import ADMIN, Estate, Session
 from tests.engines.sqlserver.machine import Aborted, Table
 from tests.engines.sqlserver.tsql import SqlError
@@ -25,7 +25,7 @@ _SIZED = 4_000
 
 
 class WireServer(socketserver.ThreadingTCPServer):
-    """One server. `is_hanging` swallows what clients send; `dropping` ends the connection before the answer."""
+    """One server. While `is_hanging` it swallows what clients send; `is_dropping` loses one answer."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -75,7 +75,8 @@ class _Client(socketserver.BaseRequestHandler):
 
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         logins = self.server.logins
-        connection = Connection(_CERTIFICATE, query_handler=answer, logins=logins, database="shop")
+        handler: Any = answer  # its annotation knows texts alone
+        connection = Connection(_CERTIFICATE, query_handler=handler, logins=logins, database="shop")
         with contextlib.suppress(OSError, Aborted):
             while data := self.request.recv(65_536):
                 if self.server.is_hanging:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.engines.mariadb.observe import current
-from setpoint.engines.mysql.dialect.statements import literal, quote_literal, set_global
-from setpoint.engines.mysql.switch import EventSwitch, plain
+from setpoint.engines.mysql.dialect.statements import literal, set_global
+from setpoint.engines.mysql.switch import EventSwitch, is_text, plain
 
 if TYPE_CHECKING:
     from setpoint.engines.order import Back
@@ -17,7 +17,7 @@ class MariadbEventSwitch(EventSwitch):
 
     def condition(self, back: Back) -> str:
         """Write the condition under which our value still runs."""
-        return f"{current(back.parameter)} <=> {quote_literal(plain(back.ours))}"
+        return is_text(current(back.parameter), plain(back.ours))
 
     def action(self, back: Back) -> str:
         """Write the statement that makes run what ran before."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pymysql
 from pymysql.constants import CLIENT
@@ -56,6 +56,7 @@ class MysqlDriver:
         self._level = 0
         """How many texts of a request are passed over because this login may not run them."""
         self._holder: str | None = None
+        self._is_strict = False
         self._warning_count = 0
         self._connection = self._connect(target.timeout_seconds)
 
@@ -66,8 +67,8 @@ class MysqlDriver:
     def version(self) -> Version:
         """The server's version."""
         # The client's stubs say nothing of it.
-        told: Any = self._connection.get_server_info()  # pyright: ignore[reportUnknownMemberType]
-        return read_version(str(told))
+        told = cast("str", self._connection.get_server_info())  # pyright: ignore[reportUnknownMemberType]
+        return read_version(told)
 
     def run(self, request: Request) -> Reply:
         """Run one request; the last statement that has rows answers, and then the agent.
@@ -76,7 +77,8 @@ class MysqlDriver:
         run neither the text nor a fallback, `RefusedError` with the server's own words when it will not, or
         took another value than it was given, `UnavailableError` when a server-side timeout struck.
         """
-        self._check_writing(request)
+        if not request.is_read_only:
+            self._guard_writing(request)
         reply = self._run_text(request) if request.text else Reply()
         answer = self._ask_agent(request) if request.agent else None
         return Reply(rows=reply.rows, fallback=reply.fallback, agent=answer)
@@ -124,6 +126,7 @@ class MysqlDriver:
             with suppress(SetpointError):
                 self._exchange(give_name_back())
         self._holder = None
+        self._is_strict = False
         with suppress(pymysql.MySQLError, OSError):
             self._connection.close()
 
@@ -152,11 +155,15 @@ class MysqlDriver:
             next_step="is the server up, and may this login connect?",
         )
 
-    def _check_writing(self, request: Request) -> None:
-        if self._is_read_only and not request.is_read_only:
+    def _guard_writing(self, request: Request) -> None:
+        if self._is_read_only:
             message = "this connection was opened for reading"
             next_step = f"not run: {(request.text or request.agent)[:60]}"
             raise RefusedError(message, where=self._target.instance, next_step=next_step)
+        if not self._is_strict:
+            # A value out of range is an error then, and not taken for another.
+            self._exchange("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+            self._is_strict = True
 
     def _run_text(self, request: Request) -> Reply:
         texts = (request.text, *request.fallbacks)

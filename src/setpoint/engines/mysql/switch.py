@@ -1,7 +1,7 @@
 """An event as a switch: the server itself puts an override back at its deadline.
 
 A one-shot event is created before the change. At the deadline it looks at each entry, and puts back those
-that are still ours, letter by letter; then it is gone by itself. The event scheduler is never turned on for
+that are still ours; then it is gone by itself. The event scheduler is never turned on for
 it. The event is not written to the binary log, so that no replica has it.
 
 Facts: the manuals' "Using the Event Scheduler" (events run with their definer's rights; one in the past is
@@ -11,6 +11,8 @@ dropped when it is made, hence the second of grace).
 from __future__ import annotations
 
 import math
+import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import LinkState
@@ -35,7 +37,18 @@ if TYPE_CHECKING:
 
 _SCHEMA = "mysql"
 _LOOK = "SELECT @@GLOBAL.event_scheduler"
-_NAME = 64
+_PREFIX = "setpoint_"
+_MOST_CHARACTERS = 64
+_NUMBER = re.compile("^-?[0-9]+([.][0-9]+)?$")
+
+_GO_ON = "DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET has_failed = 1; SET SESSION sql_log_bin = 0;"
+"""What one entry is refused keeps no other from being put back."""
+
+_TELL = (
+    "IF has_failed THEN SIGNAL SQLSTATE '45000' "
+    "SET MESSAGE_TEXT = 'Setpoint: not all of an override could be put back'; END IF;"
+)
+"""The server writes it to its error log."""
 
 
 class EventSwitch:
@@ -62,11 +75,13 @@ class EventSwitch:
         found = yield Request(text=_looking(order))
         if not found.rows:
             return Armed(state=LinkState.DISARMED, detail="its event is not there")
-        definition, status = found.rows[0]
-        if definition != self._body(order):
+        comment, status, is_altered = found.rows[0]
+        if comment != _signed(self._body(order)):
             return _failed("its event is another than was ordered")
         if status != "ENABLED":
             return _failed(f"its event is {str(status).lower()}")
+        if int(is_altered):
+            return _failed("somebody altered its event")
         when = order.deadline.isoformat()
         return Armed(state=LinkState.ARMED, detail=f"event {_SCHEMA}.{_named(order)}, acts at {when}")
 
@@ -96,7 +111,8 @@ class EventSwitch:
     def _body(self, order: Order) -> str:
         parts = [f"IF {self.condition(back)} THEN {self.action(back)} END IF;" for back in order.backs]
         until = quote_literal(order.deadline.isoformat())
-        return f"BEGIN DECLARE ends_at VARCHAR(64) DEFAULT {until}; {' '.join(parts)} END"
+        declared = f"DECLARE ends_at VARCHAR(64) DEFAULT {until}; DECLARE has_failed INT DEFAULT 0;"
+        return f"BEGIN {declared} {_GO_ON} {' '.join(parts)} {_TELL} END"
 
 
 def _obstacle() -> Generator[Request, Reply, Armed | None]:
@@ -115,13 +131,15 @@ def _failed(why: str) -> Armed:
 
 
 def _named(order: Order) -> str:
+    """Answer the event's name; what makes an override's name its own is at its end."""
     plain = "".join(character if character.isalnum() else "_" for character in order.override)
-    return f"setpoint_{plain}"[:_NAME]
+    return f"{_PREFIX}{plain[len(_PREFIX) - _MOST_CHARACTERS :]}"
 
 
 def _looking(order: Order) -> str:
     return (
-        "SELECT event_definition, status FROM information_schema.events "  # noqa: S608 - the names are quoted
+        "SELECT event_comment, status, last_altered > created "  # noqa: S608 - the names are quoted
+        "FROM information_schema.events "
         f"WHERE event_schema = {quote_literal(_SCHEMA)} AND event_name = {quote_literal(_named(order))}"
     )
 
@@ -129,15 +147,30 @@ def _looking(order: Order) -> str:
 def _creating(order: Order, body: str) -> str:
     due = math.ceil(order.deadline.timestamp())
     name = f"`{_SCHEMA}`.`{_named(order)}`"
+    # In a zone without summer time: elsewhere an hour comes twice, and which is meant cannot be said.
     return (
-        f"DROP EVENT IF EXISTS {name}; CREATE EVENT {name} "
+        f"SET SESSION time_zone = '+00:00'; DROP EVENT IF EXISTS {name}; CREATE EVENT {name} "
         f"ON SCHEDULE AT GREATEST(FROM_UNIXTIME({due}), NOW() + INTERVAL 1 SECOND) "
-        f"ON COMPLETION NOT PRESERVE ENABLE COMMENT 'puts back override of Setpoint' DO {body}"
+        f"ON COMPLETION NOT PRESERVE ENABLE COMMENT {quote_literal(_signed(body))} DO {body}; "
+        "SET SESSION time_zone = DEFAULT"
     )
+
+
+def _signed(body: str) -> str:
+    """Answer the comment by which an event is known; the server shows a body otherwise than it was sent."""
+    return f"Setpoint {sha256(body.encode()).hexdigest()[:40]}"
 
 
 def _without_log(text: str) -> str:
     return f"SET SESSION sql_log_bin = 0; {text}; SET SESSION sql_log_bin = 1"
+
+
+def is_text(expression: str, text: str) -> str:
+    """Write the condition that an expression tells a text; of a decimal servers show more digits than were set."""
+    if not _NUMBER.fullmatch(text):
+        return f"{expression} <=> {quote_literal(text)}"
+    is_number = f"{expression} REGEXP '{_NUMBER.pattern}'"
+    return f"{is_number} AND CAST({expression} AS DECIMAL(65, 20)) = {text}"
 
 
 def plain(text: SettingText) -> str:

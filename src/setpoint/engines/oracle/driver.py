@@ -1,8 +1,8 @@
 """The one file that speaks to an Oracle server, through oracledb in its thin mode.
 
-The client's own limit on a call ends a request that hangs: it breaks the call off, and waits as long again for
-the server to agree, hence half of the target's timeout. A login has no such limit, so it runs in a thread of
-its own, which is left behind where the server says nothing.
+The client's own limit on a call ends a request that hangs: it breaks the call off, and waits as long again
+for the server to agree, hence half of the target's timeout. A login has no such limit, so it runs in a
+thread of its own, which is left behind where the server says nothing.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ class OracleDriver:
             with connection.cursor() as cursor:
                 cursor.prefetchrows = cursor.arraysize = _ROWS
                 cursor.execute(text, binds)
-                rows = cursor.fetchall() if cursor.description else []
+                rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
         except oracledb.Error as fault:
             raise self._fault_of(fault) from None
         return tuple(tuple(None if cell is None else str(cell) for cell in row) for row in rows)

@@ -141,7 +141,7 @@ class OracleEngine:
             message,
             where=plan.instance,
             next_step="in SQL*Plus: CREATE PFILE='setpoint.ora' FROM SPFILE; in that file "
-            f"{'; '.join(before)}; then STARTUP PFILE='setpoint.ora', CREATE SPFILE FROM PFILE='setpoint.ora'",
+            f"{'; '.join(before)}; then STARTUP PFILE and CREATE SPFILE FROM PFILE, with its name",
         )
 
 

@@ -5,7 +5,6 @@ Performance Tuning Guide, memory tuning). A rule speaks where the estimate gains
 smallest size that has most of the gain and fits the host. Where the views say nothing, there is no advice.
 """
 
-# ruff: noqa: PLR2004 - a threshold stands in its rule, whose docstring gives the reason
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

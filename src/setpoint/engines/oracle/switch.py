@@ -8,6 +8,7 @@ changed. Not verified on an engine.
 Facts: PL/SQL Packages and Types Reference, DBMS_SCHEDULER; the Reference, JOB_QUEUE_PROCESSES.
 """
 
+# ruff: noqa: S608 - names and texts are quoted
 from __future__ import annotations
 
 import hashlib
@@ -133,7 +134,7 @@ def _action(back: Back, observation: Observation, catalog: Catalog) -> str:
 def _block(way: WayBack, ours: tuple[str, ...]) -> str:
     found = standing(way.parameter.name, quote_literal(way.sid))
     wanted = ", ".join(quote_literal(f"={text}") for text in ours)
-    running = "\n".join(f"    {executing(statement)};" for statement in way.statements)
+    running = "\n".join(f"    {executing(statement)}" for statement in way.statements)
     return f"""DECLARE
   found_ VARCHAR2(4000);
 BEGIN
@@ -172,14 +173,14 @@ def _mark(order: Order) -> str:
 def _looking(order: Order) -> str:
     return f"""
 SELECT job_name, comments, enabled, TO_CHAR(failure_count) FROM user_scheduler_jobs
-WHERE INSTR(job_name, {quote_literal(_prefix(order))}) = 1 ORDER BY job_name"""  # noqa: S608 - it is quoted
+WHERE INSTR(job_name, {quote_literal(_prefix(order))}) = 1 ORDER BY job_name"""
 
 
 def _dropping(order: Order) -> str:
     return f"""  FOR job_ IN (SELECT job_name FROM user_scheduler_jobs
     WHERE INSTR(job_name, {quote_literal(_prefix(order))}) = 1) LOOP
     DBMS_SCHEDULER.DROP_JOB(job_name => job_.job_name, force => TRUE);
-  END LOOP;"""  # noqa: S608 - it is quoted
+  END LOOP;"""
 
 
 def _arming(order: Order, actions: list[str]) -> str:

@@ -1,9 +1,9 @@
 """The one file that speaks to SQL Server.
 
 pymssql's own timeouts are whole seconds and one pair for the whole process, whichever connection set them
-last. So each call runs in a thread and is waited for until a deadline of our own; a call that is given up
-ends by pymssql's timeout, and its connection with it. Connections are in autocommit: RECONFIGURE can stand in
-no transaction.
+last. So they are set to the longest of all targets, and each call runs in a thread and is waited for until a
+deadline of our own; a call that is given up ends by pymssql's, and its connection with it. Connections are
+in autocommit: RECONFIGURE can stand in no transaction.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ LOCK = "setpoint"
 _PROTOCOL = "7.4"
 """Named, because pymssql else tries all of them in turn against a server that does not answer."""
 _BEGIN = """SET NOCOUNT ON; SET IMPLICIT_TRANSACTIONS OFF; SET XACT_ABORT OFF; SET LOCK_TIMEOUT {lock_ms};
+SET TEXTSIZE 2147483647; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON;
+SET CONCAT_NULL_YIELDS_NULL ON; SET QUOTED_IDENTIFIER ON;
 SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')),
   CONVERT(int, SERVERPROPERTY('EngineEdition'));"""
 _TAKE = """DECLARE @name varbinary(128) = CONVERT(varbinary(128), {holder});
@@ -64,6 +66,23 @@ _Rows = tuple[tuple[Any, ...], ...]
 class _Holder(NamedTuple):
     session: int
     name: str
+
+
+class _Patience:
+    """The library's own timeout: the longest of all targets, as the last one that is set holds for all."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._whole_seconds = 1
+
+    def grow(self, seconds: float) -> int:
+        """Answer whole seconds that are enough for this target and for all before it."""
+        with self._turn:
+            self._whole_seconds = max(self._whole_seconds, math.ceil(seconds))
+            return self._whole_seconds
+
+
+_patience = _Patience()
 
 
 class SqlServerDriver:
@@ -172,7 +191,7 @@ class SqlServerDriver:
         """Connect and learn the version, within the time; raise `UnreachableError`."""
         address = read_address(self._target.address)
         secret = self._target.secret()
-        whole = max(1, math.ceil(self._target.timeout_seconds))
+        whole = _patience.grow(self._target.timeout_seconds)
 
         def connect() -> pymssql.Connection:
             return pymssql.connect(

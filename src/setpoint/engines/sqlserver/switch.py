@@ -184,10 +184,11 @@ def _name(order: Order) -> str:
 
 def _arming(order: Order, now: datetime) -> str:
     """Write the batch that makes the job; raise `InputError` where a text cannot be put back by it."""
+    is_scoped = any(GRAMMAR.fold_name(back.parameter).startswith(PREFIX) for back in order.backs)
     moment = max(order.deadline, now + _SOON).astimezone(now.tzinfo) + timedelta(microseconds=999_999)
     return _ARM.format(
         name=_name(order),
-        database=quote_literal(read_address(order.target).database),
+        database=quote_literal(read_address(order.target).database if is_scoped else "master"),
         command=quote_literal(_command(order)),
         date=moment.strftime("%Y%m%d"),
         time=int(moment.strftime("%H%M%S")),

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from setpoint.errors import InputError, UnavailableError
-from setpoint.faces.cli.arguments import read_text, write_file
+from setpoint.faces.cli.arguments import InstanceName, read_text, write_file
+from setpoint.faces.cli.catalog_diff import answer_diff
+from setpoint.faces.cli.catalog_upgrade import answer_upgrade
+from setpoint.faces.cli.catalog_values import evidence_of, formatted, range_text
 from setpoint.faces.cli.frame import Frame, Verbs
 from setpoint.faces.cli.page import Answer, Span, Table, Verbatim
 from setpoint.faces.cli.wording import counted
 
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Parameter
+    from setpoint.engines.port import Engine
     from setpoint.faces.cli.page import Block
     from setpoint.policy.classification import Classification
 
@@ -26,7 +30,7 @@ _HARVEST_SECONDS = 10.0
 
 @click.group("catalog", cls=Verbs)
 def catalog() -> None:
-    """Look up the parameters of an engine's versions; needs no store and no server."""
+    """Look up the parameters of an engine's versions. Only `upgrade` needs a store."""
 
 
 @catalog.command("list")
@@ -73,8 +77,8 @@ def show(engine: str, version: str, name: str | None, *, with_extensions: bool) 
         (
             each.name,
             each.kind.value,
-            _formatted(found, each),
-            _range(each),
+            formatted(found, each),
+            range_text(each),
             each.context.value,
             _classes(each, classification),
         )
@@ -92,28 +96,40 @@ def show(engine: str, version: str, name: str | None, *, with_extensions: bool) 
 @click.argument("old", metavar="VERSION")
 @click.argument("new", metavar="VERSION")
 def diff(engine: str, old: str, new: str) -> Answer:
-    """Show what changed from one VERSION of an ENGINE to another."""
+    """Show what changed from one VERSION of an ENGINE to another.
+
+    What was re-defaulted stands first: it acts on every instance that never set it.
+    """
+    from setpoint.catalog import compare
+    from setpoint.control.upgrade import succession_of
+
     before, after = _shipped(engine, old), _shipped(engine, new)
-    found = before.diff(after)
-    document = {
-        "engine": engine,
-        "old": before.version,
-        "new": after.version,
-        "added": list(found.added),
-        "removed": list(found.removed),
-        "changed": [
-            {"name": each.name, "field": each.field, "old": each.old, "new": each.new}
-            for each in found.changed
-        ],
-    }
-    rows = [(each.name, each.field, _plain(each.old), _plain(each.new)) for each in found.changed]
-    page: list[Block] = [f"added in {after.version}: {len(found.added)}"]
-    page += [(Span(f"  + {name}", "good")) for name in found.added]
-    page += [f"removed: {len(found.removed)}", *(Span(f"  - {name}", "bad") for name in found.removed)]
-    page += [f"changed: {len(rows)}"]
-    if rows:
-        page.append(Table(("PARAMETER", "PROPERTY", before.version, after.version), rows, 2))
-    return Answer(document, page)
+    return answer_diff(before, after, compare(before, after, succession_of(engine)))
+
+
+@catalog.command("upgrade")
+@click.argument("name", metavar="INSTANCE", type=InstanceName())
+@click.argument("version")
+@click.pass_obj
+def upgrade(frame: Frame, name: str, version: str) -> Answer:
+    """Tell what an upgrade of INSTANCE to VERSION meets, from its last observation and its desired settings.
+
+    Ends with 1 where something would keep the new server from starting. Nothing is touched.
+    """
+    from setpoint.control.change import STALE_AFTER
+    from setpoint.engines.registry import classification_of
+
+    with frame.open() as setpoint:
+        observation, found = setpoint.check_upgrade(name, version)
+        age = setpoint.now() - observation.at
+    target, classification = _shipped(found.engine, version), classification_of(found.engine)
+    return answer_upgrade(
+        observation,
+        found,
+        age=age,
+        is_stale=age > STALE_AFTER,
+        classes_of=lambda each: [kind.value for kind in classification.classes_of(target.get(each))],
+    )
 
 
 @catalog.command("harvest")
@@ -124,7 +140,7 @@ def diff(engine: str, old: str, new: str) -> Answer:
     "--describe-config",
     "listing",
     metavar="FILE|-|BINARY",
-    help="The server program's own listing, or the program, which is then asked for it.",
+    help="The server program's own listing of its parameters, or the program, which is then asked for it.",
 )
 @click.option("--out", metavar="FILE", help="Write the catalog there instead of to stdout.")
 @click.pass_obj
@@ -142,9 +158,10 @@ def harvest(
 
     if holds_secret(target) or not is_secret_reference(password):
         raise InputError("a password stands here in the clear", next_step=SECRET_ADVICE)
-    described = _listing(listing) if listing is not None else ""
+    known = get_engine(engine)
+    described = _listing(known, listing) if listing is not None else ""
     data = ask(
-        get_engine(engine),
+        known,
         target,
         secret=lambda: read_secret(password),
         describe_config=described,
@@ -177,22 +194,27 @@ def _document(found: Catalog, parameter: Parameter, classification: Classificati
     fields = {name: getattr(parameter, name) for name in parameter.__struct_fields__}
     first = ("name", "kind", "unit", "default", "min", "max", "values", "context", "engine_context")
     order = (*first, "description", "aliases", "build", "extension")
-    rest = {name: value for name, value in fields.items() if name not in order}
+    rest = {name: value for name, value in fields.items() if name not in (*order, "evidence")}
     why, source = classification.why(parameter)
     classes = {
         "classes": [each.value for each in classification.classes_of(parameter)],
         "classes_why": why,
         "classes_source": source,
     }
-    return {**{name: fields[name] for name in order}, **classes, "evidence": found.data.evidence, **rest}
+    return {
+        **{name: fields[name] for name in order},
+        **classes,
+        "evidence": evidence_of(found, parameter),
+        **rest,
+    }
 
 
 def _parameter_page(found: Catalog, parameter: Parameter, classification: Classification) -> list[Block]:
     why, source = classification.why(parameter)
     rows = [
         ("kind", parameter.kind.value),
-        ("default", _formatted(found, parameter)),
-        ("takes", _range(parameter)),
+        ("default", formatted(found, parameter)),
+        ("takes", range_text(parameter)),
         ("unit", parameter.unit or ""),
         ("takes effect", f"{parameter.context.value} ({parameter.engine_context or 'as the engine has it'})"),
         ("also", ", ".join(f"{word} = {value}" for word, value in parameter.aliases.items())),
@@ -201,43 +223,27 @@ def _parameter_page(found: Catalog, parameter: Parameter, classification: Classi
         ("category", parameter.category),
         ("build", parameter.build),
         ("extension", parameter.extension),
-        ("known from", found.data.evidence),
+        ("known from", evidence_of(found, parameter)),
     ]
     title = (Span(parameter.name, "strong"), f"  {found.engine} {found.version}")
     return [title, f"  {parameter.description}", Table(("", ""), [row for row in rows if row[1]], 2)]
 
 
-def _formatted(found: Catalog, parameter: Parameter) -> str:
-    if parameter.default is None:
-        return "-"
-    return parameter.format(parameter.default, found.grammar) or "''"
-
-
-def _range(parameter: Parameter) -> str:
-    if parameter.values:
-        return ", ".join(parameter.values)
-    if parameter.min is None and parameter.max is None:
-        return "-"
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    return f"{_plain(parameter.min)} to {_plain(parameter.max)}{unit}"
-
-
-def _plain(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value)) or "''"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
-
-
-def _listing(place: str) -> str:
+def _listing(engine: Engine, place: str) -> str:
     """Answer the server program's listing: from a file, from stdin, or by asking the program."""
     path = Path(place)
     if place == "-" or not (path.is_file() and os.access(path, os.X_OK)):
         return read_text(place)[0]
+    arguments: tuple[str, ...] = getattr(engine, "listing_arguments", ())
+    if not arguments:
+        raise InputError(
+            f"{engine.name} has no server program that lists its parameters",
+            where=place,
+            next_step="leave --describe-config out",
+        )
     try:
         ended = subprocess.run(  # noqa: S603 - the program that the person at the keyboard named
-            [path.resolve(), "--describe-config"], capture_output=True, timeout=_LISTING_SECONDS, check=False
+            [path.resolve(), *arguments], capture_output=True, timeout=_LISTING_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as fault:
         raise UnavailableError(f"could not be run: {fault}", where=place) from None

@@ -16,8 +16,10 @@ from setpoint.engines.mysql.apply.wish import (
     text_below,
 )
 from setpoint.engines.mysql.dialect.agent_words import write_file
+from setpoint.engines.mysql.dialect.knowledge import COUPLED
 from setpoint.engines.mysql.dialect.statements import (
     expression,
+    literal,
     reset_persist,
     set_global,
     set_persist,
@@ -115,6 +117,7 @@ def _step(wish: Wish, observation: Observation) -> Step:
         _requests(wish.parameter, wish.means, wish.text, wish.running),
         _requests(wish.parameter, wish.means, prior, wish.observed.value),
     )
+    undo += tuple(_uncoupling(wish, observation))
     if wish.means is Means.FILE:
         do, undo = (_writing(wish.name, prior, wish.text),), (_writing(wish.name, wish.text, prior),)
     elif wish.is_written:
@@ -149,6 +152,14 @@ def _requests(
     else:
         statement = set_persist_only(name, expression(parameter, text))
     return (Request(text=statement, is_read_only=False),)
+
+
+def _uncoupling(wish: Wish, observation: Observation) -> Iterator[Request]:
+    """Take back what a change brings with it on another variable."""
+    other = observation.settings.get(COUPLED.get(wish.name, ""))
+    if other is not None and other.value is not None:
+        statement = set_global(COUPLED[wish.name], literal(other.value))
+        yield Request(text=statement, is_read_only=False)
 
 
 def _writing(name: str, expected: str | None, text: str | None) -> Request:

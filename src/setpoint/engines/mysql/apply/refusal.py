@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.config.observation import OriginKind
 from setpoint.engines.mysql.apply.wish import Means, number
-from setpoint.engines.mysql.dialect.knowledge import MASK
+from setpoint.engines.mysql.dialect.knowledge import MASK, NO_WAY_BACK
 from setpoint.engines.plan import Blocked
 from setpoint.errors import InputError
 
@@ -58,6 +58,9 @@ def _in_the_way(wish: Wish, observation: Observation) -> _Reason | None:
     if any(MASK in (text or "") for text in texts):
         why = "its text on the server holds a secret, which is not kept, so there would be no way back"
         return _Reason(why, "set it by hand, and take it out of the configuration")
+    if NO_WAY_BACK.get(wish.name) == wish.observed.value:
+        why = f"the server runs {wish.observed.value}, which it lets nobody set: there would be no way back"
+        return _Reason(why, "set it where the server is started")
     if observation.facts.is_managed_service and wish.means is not Means.RUN:
         service = observation.facts.sources.get("is_managed_service", "the managed service")
         where = f"in the parameter group of {service}: {wish.name} = {wish.text}"

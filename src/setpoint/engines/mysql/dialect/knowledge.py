@@ -108,6 +108,38 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The words of those that MySQL does not let count through in a session, as its manual has them."""
 
+ORDERS = frozenset({
+    "innodb_buffer_pool_dump_now", "innodb_buffer_pool_load_now", "innodb_buffer_pool_load_abort",
+    "innodb_buf_flush_list_now", "innodb_checkpoint_now", "innodb_log_checkpoint_now",
+    "innodb_max_purge_lag_wait", "innodb_page_cleaner_disabled_debug", "sql_replica_skip_counter",
+    "sql_slave_skip_counter", "keyring_operations", "innodb_merge_threshold_set_all_debug",
+    "innodb_log_checkpoint_fuzzy_now", "innodb_redo_log_consumer_now", "debug_sync",
+})  # fmt: skip
+"""Variables that order something done, and keep no value of their own."""
+
+NOT_FREE: Mapping[str, str] = {
+    "binlog_encryption": "needs a keyring",
+    "encrypt_binlog": "needs a key management plugin",
+    "gtid_mode": "changes one step at a time, on all servers of a replication group together",
+    "innodb_commit_concurrency": "is zero for as long as a server runs, or never",
+    "innodb_log_file_buffering": "the storage decides whether it can be changed",
+    "innodb_redo_log_encrypt": "needs a keyring",
+    "innodb_undo_log_encrypt": "needs a keyring",
+}
+"""Variables that may not be set although they are dynamic, and why."""
+
+NO_WAY_BACK: Mapping[str, str] = {"innodb_lru_flush_size": "0"}
+"""Variables that a server runs with a value it does not let be set (seen on MariaDB 10.11 and 11.8)."""
+
+NOT_KEPT = frozenset({"innodb_doublewrite", "keyring_operations", "restrict_fk_on_non_standard_key"})
+"""Variables that MySQL sets and does not keep: SET PERSIST refuses them (tried on 9.7)."""
+
+MULTIPLES: Mapping[str, int] = {"innodb_redo_log_capacity": 1 << 20}
+"""What MySQL cuts down to multiples of, where that is not tried out."""
+
+COUPLED: Mapping[str, str] = {"super_read_only": "read_only"}
+"""Turning on the first turns on the second, and turning it off leaves that."""
+
 FIXED = re.compile(
     r"^(?:version.*|have_.*|hostname|license|protocol_version|system_time_zone|server_uuid|innodb_version"
     r"|gtid_executed|gtid_owned|gtid_purged|gtid_binlog_pos|gtid_binlog_state|gtid_current_pos|gtid_slave_pos"

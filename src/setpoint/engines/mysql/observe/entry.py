@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from setpoint.engines.mysql.dialect.agent_words import READ_FILES
-from setpoint.engines.mysql.dialect.knowledge import MASK, masked
+from setpoint.engines.mysql.dialect.knowledge import MASK, NOT_KEPT, masked
 from setpoint.engines.mysql.dialect.statements import checked_name, quote_literal
 from setpoint.engines.mysql.observe.files import fragment_texts
 from setpoint.engines.plan import Request
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from setpoint.engines.port import Reply
 
 _KEPT = "(SELECT variable_value FROM performance_schema.persisted_variables WHERE variable_name = {})"
+_RUNS = "(SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = {})"
 _MOVED = "SELECT IF({} <=> {}, 0, (SELECT 1 UNION SELECT 2))"
 """A subquery with two rows is an error where it is reached, and what follows in its message is not."""
 
@@ -28,8 +29,12 @@ def entry(current: str) -> Request:
 
 
 def kept(parameter: str) -> str:
-    """Write the expression of what MySQL keeps for a variable; null where it keeps nothing."""
-    return _KEPT.format(quote_literal(checked_name(parameter)))
+    """Write the expression of what MySQL keeps for a variable; null where it keeps nothing.
+
+    Of one that it cannot keep it is what runs.
+    """
+    name = checked_name(parameter)
+    return (_RUNS if name in NOT_KEPT else _KEPT).format(quote_literal(name))
 
 
 def unless_moved(request: Request, current: str, entry: SettingText) -> Request:

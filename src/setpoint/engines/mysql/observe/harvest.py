@@ -35,11 +35,8 @@ _MOST_WORDS = 40
 _BLOCKS = (8, 64, 100, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536, 1 << 20)
 """What servers cut numbers down to multiples of."""
 _NOT_TRIED = frozenset({
-    "innodb_buffer_pool_size", "innodb_redo_log_capacity", "gtid_executed_compression_period", "server_id",
-    "innodb_log_file_size", "innodb_buffer_pool_size_max", "sql_replica_skip_counter",
-    "max_prepared_stmt_count",
-    "innodb_undo_tablespaces", "innodb_max_undo_log_size", "innodb_log_buffer_size", "key_buffer_size",
-    "super_read_only", "innodb_thread_concurrency", "table_open_cache", "innodb_open_files",
+    "innodb_buffer_pool_size", "innodb_redo_log_capacity", "server_id", "innodb_undo_tablespaces",
+    "max_prepared_stmt_count", "innodb_thread_concurrency",
 })  # fmt: skip
 """Trying these would resize something large, or change what the server is."""
 _OF_BUILD = ("datadir", "basedir", "_dir", "tmpdir", "_path", "_file", "socket", "hostname", "uuid", "port",
@@ -135,6 +132,8 @@ def _try(parameter: Parameter, row: VariableRow) -> Generator[Request, Reply, st
         return FIXED
     name = checked_name(parameter.name)
     same = f"{name} = @@GLOBAL.{name}"
+    if (yield from _is_of_session(f"SET GLOBAL {same}")):
+        return FIXED
     if (yield from _is_taken(f"SET GLOBAL {same}")):
         is_kept = row.persisted is not None or (yield from _is_kept(f"SET PERSIST {same}", name))
         return DYNAMIC if is_kept else NOT_KEPT
@@ -147,6 +146,15 @@ def _is_kept(text: str, name: str) -> Generator[Request, Reply, bool]:
     if is_kept:
         yield Request(text=reset_persist(name), is_read_only=False)
     return is_kept
+
+
+def _is_of_session(text: str) -> Generator[Request, Reply, bool]:
+    """Tell whether a variable that is listed for the whole server is one of sessions alone."""
+    try:
+        yield Request(text=text, is_read_only=False)
+    except RefusedError as fault:
+        return "(1228)" in fault.what
+    return False
 
 
 def _is_taken(text: str) -> Generator[Request, Reply, bool]:
@@ -185,6 +193,8 @@ def _finished(
     context = parameter.context
     if engine_context in (PERSIST_ONLY, FILE_ONLY):
         context = Context.RESTART
+    if engine_context == FIXED:
+        context = Context.FIXED
     made = msgspec.structs.replace(parameter, context=context, engine_context=engine_context, values=words)
     text = row.value if row.source == "COMPILED" else defaults.get(parameter.name)
     if text is None:
@@ -197,22 +207,30 @@ def _finished(
 
 
 def _block(parameter: Parameter, value: str | None) -> Generator[Request, Reply, int]:
-    """Find out what a number is cut down to a multiple of; 0 where the server takes all."""
+    """Find out what numbers have to be multiples of; 0 where the server takes all."""
     if parameter.kind not in (Kind.INTEGER, Kind.SIZE) or value is None or parameter.name in _NOT_TRIED:
         return parameter.multiple
     name, stands = checked_name(parameter.name), int(value)
-    start = max(stands, int(parameter.min or 0))
-    if parameter.max is not None and start + 2 * _BLOCKS[-1] > parameter.max:
-        return 0
     found = 0
-    if (yield from _taken(name, start + 1)) != start + 1:
-        base = yield from _taken(name, start + _BLOCKS[-1])
-        for block in _BLOCKS:
-            if (yield from _taken(name, base + block)) == base + block:
-                found = block
-                break
+    for block in (1, *_BLOCKS):
+        tried = next((n for n in _multiples(stands, block) if _is_within(parameter, n)), None)
+        if tried is not None and (yield from _taken(name, tried)) == tried:
+            found = block
+            break
     yield Request(text=f"SET GLOBAL {name} = {stands}", is_read_only=False)
-    return found
+    return found if found > 1 else 0
+
+
+def _multiples(number: int, block: int) -> tuple[int, int]:
+    """Answer the next odd multiple above a number and the next below."""
+    above = number // block + 1
+    below = (number - 1) // block
+    return (above + 1 - above % 2) * block, (below - 1 + below % 2) * block
+
+
+def _is_within(parameter: Parameter, number: int) -> bool:
+    is_low = parameter.min is not None and number < parameter.min
+    return number > 0 and not is_low and (parameter.max is None or number <= parameter.max)
 
 
 def _taken(name: str, number: int) -> Generator[Request, Reply, int]:

@@ -50,16 +50,22 @@ def read_parameter(row: VariableRow, known: Parameter | None) -> Parameter:
         unit=unit,
         min=low,
         max=high,
-        multiple=_multiple(row.block, kind, known),
+        multiple=_multiple(row.block, kind, known) or knowledge.MULTIPLES.get(name, 0),
         values=values,
         aliases=_aliases(kind, values, known),
         is_integral=kind is not Kind.FLOAT,
         folds_case=kind is Kind.STRING and known is not None and known.folds_case,
         category=category_of(name),
-        build=known.build if known is not None else "",
+        build=_build(name, known),
         extension=known.extension if known is not None else name.partition(".")[0] if "." in name else "",
     )
     return msgspec.structs.replace(draft, default=_default(row, draft, known))
+
+
+def _build(name: str, known: Parameter | None) -> str:
+    if name in knowledge.ORDERS:
+        return "an order to the server, not a setting"
+    return knowledge.NOT_FREE.get(name) or (known.build if known is not None else "")
 
 
 def _kind(name: str, data_type: str | None, known: Parameter | None) -> Kind:
@@ -107,7 +113,11 @@ def _aliases(kind: Kind, values: tuple[str, ...], known: Parameter | None) -> di
 
 
 def _engine_context(name: str, row: VariableRow, known: Parameter | None) -> str:
-    if knowledge.FIXED.match(name) or (row.is_read_only == "YES" and row.has_option is None):
+    if (
+        knowledge.FIXED.match(name)
+        or name in knowledge.ORDERS
+        or (row.is_read_only == "YES" and row.has_option is None)
+    ):
         return FIXED
     if row.is_read_only is not None:
         return FILE_ONLY if row.is_read_only == "YES" else DYNAMIC

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from setpoint.catalog import Catalog
 from setpoint.catalog.catalog import CatalogData
 from setpoint.config.observation import FileFault, Observation
@@ -106,9 +108,22 @@ def _catalog(
         version=str(version),
         evidence=EVIDENCE,
         source=f"{answer.server.version} {answer.server.comment}".strip(),
-        parameters=tuple(read_parameter(row, known.get(name)) for name, row in sorted(rows.items())),
+        parameters=tuple(
+            _with_multiple(read_parameter(row, known.get(name)), rows) for name, row in sorted(rows.items())
+        ),
     )
     return Catalog(data, GRAMMAR)
+
+
+def _with_multiple(parameter: Parameter, rows: Mapping[str, VariableRow]) -> Parameter:
+    """Say what this very server cuts its buffer pool down to."""
+    if parameter.name != "innodb_buffer_pool_size":
+        return parameter
+    multiple = 1
+    for name in ("innodb_buffer_pool_chunk_size", "innodb_buffer_pool_instances"):
+        text = rows[name].value if name in rows else None
+        multiple *= int(text) if text is not None and text.isdigit() and int(text) else 1
+    return msgspec.structs.replace(parameter, multiple=multiple if multiple > 1 else parameter.multiple)
 
 
 def _settings(rows: Mapping[str, VariableRow], answer: Answer, ground: Ground) -> dict[str, ObservedSetting]:
@@ -131,8 +146,6 @@ def _moment(seconds: float) -> datetime:
 
 
 def _without_secrets(row: VariableRow) -> VariableRow:
-    import msgspec
-
     texts = {field: masked(row.name, getattr(row, field)) for field in ("value", "persisted", "default")}
     if all(getattr(row, field) == text for field, text in texts.items()):
         return row

@@ -1,4 +1,4 @@
-"""Changing Oracle Database: the steps from what was observed to what is desired, each with its way back. Pure.
+"""Changing Oracle: the steps from what was observed to what is desired, each with its way back. Pure.
 
 What can change while the instance runs is set with SCOPE=BOTH, what cannot with SCOPE=SPFILE and one restart
 at the end. Without a server parameter file everything is set in memory alone. What cannot be reached is

@@ -17,7 +17,7 @@ from setpoint.engines.oracle.apply.wish import (
     text_below,
     words,
 )
-from setpoint.engines.oracle.dialect import ALL, alter_system_reset, alter_system_set, block
+from setpoint.engines.oracle.dialect import ALL, GRAMMAR, alter_system_reset, alter_system_set, block
 from setpoint.engines.plan import Blocked, Prior, Request, Step, StepKind
 from setpoint.engines.port import StepsMade
 from setpoint.errors import InputError
@@ -25,7 +25,7 @@ from setpoint.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from setpoint.catalog import Catalog, Parameter
+    from setpoint.catalog import Catalog, Parameter, Value
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
     from setpoint.engines.order import Back
@@ -172,9 +172,7 @@ def _statements(wish: Wish, entry: SettingText, running: SettingText) -> tuple[s
     return (alter_system_set(parameter, running, scope="MEMORY", sid=sid), in_file)
 
 
-def _read(wish: Wish, text: SettingText) -> object:
-    from setpoint.engines.oracle.dialect import GRAMMAR
-
+def _read(wish: Wish, text: SettingText) -> Value:
     return wish.parameter.parse(text or "", GRAMMAR)
 
 
@@ -184,24 +182,33 @@ def _warnings(wishes: Sequence[Wish], observation: Observation) -> Iterator[str]
     for_all = [wish.name for wish in wishes if wish.sid == ALL]
     if instances and for_all:
         yield f"{', '.join(for_all)}: set for all instances of the cluster ({instances})"
-    touched = {wish.name for wish in wishes}
     for wish in wishes:
-        if wish.parameter.context is Context.RECONNECT and not wish.waits:
-            yield f"{wish.name} takes effect in sessions that begin after the change"
-        if wish.observed.is_passing:
-            yield f"{wish.name} holds until the next restart: the instance has no server parameter file"
-        if wish.text is None and wish.outcome is None and not wish.waits:
-            yield f"{wish.name} runs {wish.observed.value} until a restart: its default is worked out then"
-        if wish.is_held_back:
-            yield f"{wish.name} waits for a restart: it cannot come to {words(wish.outcome)} before"
+        yield from _warnings_of(wish)
     if any(wish.waits for wish in wishes):
-        for name, setting in sorted(observation.settings.items()):
-            if setting.pending is not None and name not in touched:
-                yield f"the restart also brings in {name} = {setting.pending}: {setting.pending_reason}"
-        runtime = [
-            name
-            for name, setting in sorted(observation.settings.items())
-            if name not in touched and (origin := setting.in_force) and origin.kind is OriginKind.RUNTIME
-        ]
-        if runtime:
-            yield f"the restart also ends what was set in memory alone: {', '.join(runtime)}"
+        yield from _bystander_warnings({wish.name for wish in wishes}, observation)
+
+
+def _warnings_of(wish: Wish) -> Iterator[str]:
+    if wish.parameter.context is Context.RECONNECT and not wish.waits:
+        yield f"{wish.name} takes effect in sessions that begin after the change"
+    if wish.observed.is_passing:
+        yield f"{wish.name} holds until the next restart: the instance has no server parameter file"
+    if wish.text is None and wish.outcome is None and not wish.waits:
+        yield f"{wish.name} runs {wish.observed.value} until a restart: its default is worked out then"
+    if wish.is_held_back:
+        yield f"{wish.name} waits for a restart: it cannot come to {words(wish.outcome)} before"
+
+
+def _bystander_warnings(touched: set[str], observation: Observation) -> Iterator[str]:
+    """Tell what else a restart will bring in or end."""
+    others = [(name, each) for name, each in sorted(observation.settings.items()) if name not in touched]
+    for name, setting in others:
+        if setting.pending is not None:
+            yield f"the restart also brings in {name} = {setting.pending}: {setting.pending_reason}"
+    passing = [
+        name
+        for name, each in others
+        if each.in_force is not None and each.in_force.kind is OriginKind.RUNTIME
+    ]
+    if passing:
+        yield f"the restart also ends what was set in memory alone: {', '.join(passing)}"

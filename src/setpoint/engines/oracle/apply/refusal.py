@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from setpoint.catalog import Catalog, Value
+    from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
     from setpoint.engines.oracle.apply.wish import Wish
 
@@ -44,6 +45,7 @@ def find_refusals(
     for wish in wishes:
         reason = (
             _forbidden(wish, observation)
+            or _not_in_container(wish, observation)
             or _in_the_way(wish, observation)
             or _endless(wish, passing)
             or _over_ceiling(wish, observation, catalog)
@@ -96,28 +98,30 @@ def _forbidden(wish: Wish, observation: Observation) -> _Reason | None:
 
 def _in_the_way(wish: Wish, observation: Observation) -> _Reason | None:
     """Answer what about the instance keeps the parameter from being set."""
-    sources, flags = observation.facts.sources, wish.parameter.flags
-    container = sources.get("container", "")
-    if container and knowledge.PDB not in flags:
-        why = f"it holds for the whole instance, and the target names the pluggable database {container}"
-        return _Reason(why, "set it for an instance whose target names the root of the CDB")
-    is_read_only = sources.get("open_mode", "READ WRITE") != "READ WRITE"
-    if container and is_read_only:
-        why = "a pluggable database keeps its entries in itself, and it is open for reading alone"
-        return _Reason(why, "change it on the primary, where the entry is made")
-    if wish.observed.is_passing and wish.waits:
+    if wish.observed.is_passing and (wish.waits or wish.observed.value is None):
         why = "the instance runs without a server parameter file, so only what can change now can be set"
         line = f"{wish.name}={words(wish.text)}"
         step = f"write {line} into the parameter file the instance is started with, and restart it"
         return _Reason(why, "make a server parameter file (CREATE SPFILE FROM MEMORY), then restart", step)
-    if wish.observed.is_passing and wish.observed.value is None:
-        return _Reason("it has no value that could be put back", "set it in the parameter file by hand")
-    if wish.sid != ALL and not wish.parameter.needs_restart and knowledge.SID not in flags:
+    if wish.sid != ALL and not wish.parameter.needs_restart and knowledge.SID not in wish.parameter.flags:
         return _Reason(f"it has one value for all instances, not one for {wish.sid}", "set it for all")
     if _is_on("dg_broker_start", observation) and knowledge.is_kept_by_broker(wish.name):
         why = "the Data Guard broker sets it and would find it changed behind its back"
         step = f"in DGMGRL, through EDIT DATABASE: {wish.name} = {words(wish.outcome)}"
         return _Reason(why, "change it through the broker", step)
+    return None
+
+
+def _not_in_container(wish: Wish, observation: Observation) -> _Reason | None:
+    """Answer what keeps the parameter from being set in a pluggable database."""
+    sources = observation.facts.sources
+    container = sources.get("container", "")
+    if container and knowledge.PDB not in wish.parameter.flags:
+        why = f"it holds for the whole instance, and the target names the pluggable database {container}"
+        return _Reason(why, "set it for an instance whose target names the root of the CDB")
+    if container and sources.get("open_mode", "READ WRITE") != "READ WRITE":
+        why = "a pluggable database keeps its entries in itself, and it is open for reading alone"
+        return _Reason(why, "change it on the primary, where the entry is made")
     return None
 
 
@@ -177,9 +181,9 @@ def _combination_faults(
             yield frozenset({low, high}), f"{low} is more than {half}{high}"
 
 
-def _number(name: str, text: object, catalog: Catalog) -> float:
+def _number(name: str, text: SettingText, catalog: Catalog) -> float:
     try:
-        return number(catalog.parse(name, text)) if isinstance(text, (str, tuple)) and text else 0.0
+        return number(catalog.parse(name, text)) if text else 0.0
     except InputError:
         return 0.0
 

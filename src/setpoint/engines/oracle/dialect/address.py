@@ -11,7 +11,9 @@ from setpoint.errors import InputError
 
 _PORT = 1521
 _HINT = "write it as host=... port=... service=... user=... [sid=...], or as dsn=... user=..."
-_EASY = re.compile(r"(?:(?:tcps?)?://)?(?P<host>[^/:()]+)(?::(?P<port>\d+))?/(?P<service>[^/:?]+).*", re.I)
+_EASY = re.compile(
+    r"(?:(?:tcps?)?://)?(?P<host>[^/:()]+)(?::(?P<port>\d+))?/(?P<service>[^/:?]+).*", re.IGNORECASE
+)
 _TOP_PORT = 65_535
 
 

@@ -86,6 +86,6 @@ def shipped(family: str) -> Catalog | None:
 
 
 def fact(family: str, name: str) -> Parameter | None:
-    """Answer what is known of a parameter besides what a server tells; the nearest version's where none is."""
+    """Answer what is known of a parameter besides what a server tells, by the newest facts if need be."""
     catalog = shipped(family) or shipped(_SUPPORTED[-1])
     return catalog.find(name) if catalog is not None else None

@@ -1,10 +1,11 @@
-"""Statements and PL/SQL that change and look at the configuration, written so that nothing escapes its quotes.
+"""Statements and PL/SQL that look at and change the configuration; nothing escapes its quotes.
 
 What stands for a parameter is read by one expression everywhere: by an entry asked for alone, by the guard
 ahead of a write, and by the switch. It answers ``=`` and the text, so that an empty text is told from none
 (the server keeps an empty string as NULL).
 """
 
+# ruff: noqa: S608 - names and texts are quoted here
 from __future__ import annotations
 
 import re
@@ -24,6 +25,8 @@ PINNED = ":setpoint_sid"
 MOVED = 20731
 """The error our own blocks raise where an entry is not what was looked at."""
 
+_RESET = "ALTER SYSTEM RESET"
+_NO_ENTRY = 32010
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*")
 _SID = re.compile(r"[A-Za-z0-9_$#.-]+|\*")
 _OWN = "GREATEST(1, TO_NUMBER(SYS_CONTEXT('USERENV', 'CON_ID')))"
@@ -73,24 +76,27 @@ def alter_system_set(parameter: Parameter, text: SettingText, *, scope: str, sid
 
 def alter_system_reset(name: str, *, sid: str) -> str:
     """Write the statement that takes an entry out of the file; what runs is left as it is."""
-    return f"ALTER SYSTEM RESET {quote_name(name)} SCOPE=SPFILE SID='{_sid(sid)}'"
+    return f"{_RESET} {quote_name(name)} SCOPE=SPFILE SID='{_sid(sid)}'"
 
 
 def block(statements: tuple[str, ...]) -> str:
-    """Write several statements as one block, one alone as it is."""
-    if len(statements) == 1:
+    """Write statements as one block; one alone that cannot meet its work done already, as it is."""
+    if len(statements) == 1 and not statements[0].startswith(_RESET):
         return statements[0]
-    return "\n".join(["BEGIN", *(f"  {executing(each)};" for each in statements), "END;"])
+    return "\n".join(["BEGIN", *(executing(each) for each in statements), "END;"])
 
 
 def executing(statement: str) -> str:
-    """Write what runs a statement inside a block."""
-    return f"EXECUTE IMMEDIATE {quote_literal(statement)}"
+    """Write what runs a statement inside a block; taking out an entry that is gone already is no fault."""
+    run = f"EXECUTE IMMEDIATE {quote_literal(statement)};"
+    if not statement.startswith(_RESET):
+        return run
+    return f"BEGIN {run} EXCEPTION WHEN OTHERS THEN IF SQLCODE <> -{_NO_ENTRY} THEN RAISE; END IF; END;"
 
 
 def guarded(guard: str, text: str) -> str:
     """Put a guarding block ahead of a statement or a block: the second is not come to if the first raises."""
-    inner = text if text.startswith("BEGIN") else f"{executing(text)};"
+    inner = text if text.startswith("BEGIN") else executing(text)
     return f"BEGIN\n{guard}\n{inner}\nEND;"
 
 

@@ -1,5 +1,6 @@
 """What stands for one parameter, asked for alone: it is looked at in the moment before it is written."""
 
+# ruff: noqa: S608 - the name is quoted
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -50,7 +50,7 @@ def observe_setting(row: ParameterRow, parameter: Parameter, place: Place) -> Ob
     chain = _spoken(row, parameter, place)
     if value is not None:
         chain = _decided(chain, row, parameter, value, place)
-    pending, reason = _pending(chain, row, parameter, value)
+    pending, reason = _pending(chain, parameter, value)
     entry_kind = OriginKind.PERSISTED if place.file else OriginKind.RUNTIME
     return ObservedSetting(
         value=value,
@@ -79,24 +79,22 @@ def _decided(
     chain: list[Origin], row: ParameterRow, parameter: Parameter, value: str, place: Place
 ) -> list[Origin]:
     """Mark the place that decides, or add one where what runs stands in none of them."""
-    last = chain[-1]
-    is_entry = len(chain) > 1
-    if is_entry and (_is_same(parameter, last.text, value) or _is_rounded(row, parameter, last.text, place)):
+    default, *entries = chain
+    last = entries[-1] if entries else None
+    if last is not None and (
+        _is_same(parameter, last.text, value) or _is_rounded(row, parameter, last.text, place)
+    ):
         return [*chain[:-1], replace(last, is_in_force=True)]
-    is_inherited = bool(place.container) and row.con_id != place.con_id
+    is_default = _is_same(parameter, default.text, value)
     is_unset = row.is_default == "TRUE" and row.modified == "FALSE"
-    if not is_entry and not is_inherited and _is_same(parameter, chain[0].text, value):
-        return [replace(chain[0], is_in_force=True)]
-    if is_inherited and not (is_unset and _is_same(parameter, chain[0].text, value)):
-        inherited = Origin(kind=OriginKind.FILE, text=value, scope=_CDB, is_in_force=True)
-        return [chain[0], inherited, *chain[1:]]
+    if is_default and (is_unset or last is None):
+        return [replace(default, is_in_force=True), *entries]
+    if place.container and row.con_id != place.con_id:
+        return [default, Origin(kind=OriginKind.FILE, text=value, scope=_CDB, is_in_force=True), *entries]
     if row.modified != "FALSE":
         return [*chain, Origin(kind=OriginKind.RUNTIME, text=value, is_in_force=True)]
     if is_unset:
-        if _is_same(parameter, chain[0].text, value):
-            return [replace(chain[0], is_in_force=True), *chain[1:]]
-        worked_out = Origin(kind=OriginKind.BUILD, text=value, is_in_force=True)
-        return [chain[0], worked_out, *chain[1:]]
+        return [default, Origin(kind=OriginKind.BUILD, text=value, is_in_force=True), *entries]
     started = Origin(
         kind=OriginKind.FILE,
         text=value,
@@ -104,12 +102,10 @@ def _decided(
         is_in_force=True,
         fault=AT_START if place.file else "",
     )
-    return [chain[0], started, *chain[1:]]
+    return [default, started, *entries]
 
 
-def _pending(
-    chain: list[Origin], row: ParameterRow, parameter: Parameter, value: str | None
-) -> tuple[str | None, str]:
+def _pending(chain: list[Origin], parameter: Parameter, value: str | None) -> tuple[str | None, str]:
     """Answer the text that waits for a restart, and why."""
     if parameter.context is Context.FIXED or any(each.kind is OriginKind.RUNTIME for each in chain):
         return None, ""

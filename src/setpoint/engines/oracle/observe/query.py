@@ -4,6 +4,7 @@ Each row begins with a letter that says which part it belongs to. So everything 
 client fetches plain rows together with the answer to its query, and a large object would need another.
 """
 
+# ruff: noqa: S608 - queries are made of constants alone
 from __future__ import annotations
 
 from setpoint.engines.oracle.dialect import PINNED
@@ -35,9 +36,9 @@ def _part(letter: str, columns: tuple[str, ...], rest: str) -> str:
 _PARAMETERS = _part(
     "P",
     (
-        "name", "TO_CHAR(type)", "value", "default_value", "isdefault", "isses_modifiable", "issys_modifiable",
-        "ispdb_modifiable", "isinstance_modifiable", "ismodified", "isadjusted", "isdeprecated", "isbasic",
-        "description", "TO_CHAR(con_id)",
+        "name", "TO_CHAR(type)", "value", "default_value", "isdefault", "isses_modifiable",
+        "issys_modifiable", "ispdb_modifiable", "isinstance_modifiable", "ismodified", "isadjusted",
+        "isdeprecated", "isbasic", "description", "TO_CHAR(con_id)",
     ),
     f"FROM v$system_parameter WHERE con_id IN (0, {_OWN})",
 )  # fmt: skip
@@ -103,7 +104,7 @@ _ADVICE = (
         "A",
         ("'db_cache_size'", "TO_CHAR(size_for_estimate * 1048576)", "TO_CHAR(estd_physical_reads)"),
         "FROM v$db_cache_advice WHERE advice_status = 'ON' AND name = 'DEFAULT'"
-        " AND block_size = (SELECT MAX(TO_NUMBER(value)) FROM v$system_parameter WHERE name = 'db_block_size')",
+        " AND TO_CHAR(block_size) = (SELECT MAX(value) FROM v$system_parameter WHERE name = 'db_block_size')",
     ),
 )
 _CORE = (_PARAMETERS, _ITEMS, _FILE, _WORDS, _SESSION, _INSTANCE)

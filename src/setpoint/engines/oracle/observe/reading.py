@@ -86,26 +86,16 @@ def _place(answer: Answer) -> Place:
 
 
 def _facts(answer: Answer, version: Version, at: datetime, place: Place) -> Facts:
-    own, sources = answer.instance, {"instance": answer.instance.name}
+    own = answer.instance
     ram, cpus = answer.host.get("PHYSICAL_MEMORY_BYTES"), answer.host.get("NUM_CPUS")
-    for fact, source, value in (
-        ("ram_bytes", "V$OSSTAT", ram),
-        ("vcpu", "V$OSSTAT", cpus),
-        ("data_bytes", "V$DATAFILE", answer.data_bytes),
-    ):
-        if value is not None:
-            sources[fact] = source
-    service = _SERVICES.get(own.service_user or "") if own.is_dba != "TRUE" else None
-    if service is not None:
-        sources["is_managed_service"] = service
-    if place.container:
-        sources["container"] = place.container
-    if place.pinned:
-        sources["sid"] = place.pinned
-    if len(answer.instances) > 1:
-        sources["instances"] = ", ".join(answer.instances)
-    if own.open_mode:
-        sources["open_mode"] = own.open_mode
+    service = _SERVICES.get(own.service_user or "", "") if own.is_dba != "TRUE" else ""
+    sources = {
+        "ram_bytes": "V$OSSTAT" if ram is not None else "",
+        "vcpu": "V$OSSTAT" if cpus is not None else "",
+        "data_bytes": "V$DATAFILE" if answer.data_bytes is not None else "",
+        "is_managed_service": service,
+        **_surroundings(answer, place),
+    }
     return Facts(
         version=str(version),
         build=f"container {own.con_name}" if place.container else "",
@@ -113,11 +103,22 @@ def _facts(answer: Answer, version: Version, at: datetime, place: Place) -> Fact
         ram_bytes=int(ram) if ram is not None else None,
         vcpu=cpus,
         data_bytes=answer.data_bytes,
-        is_managed_service=service is not None,
+        is_managed_service=bool(service),
         is_superuser=own.is_dba == "TRUE",
         uptime_seconds=max(0.0, (at - own.began).total_seconds()),
-        sources=sources,
+        sources={fact: words for fact, words in sources.items() if words},
     )
+
+
+def _surroundings(answer: Answer, place: Place) -> dict[str, str]:
+    """Answer in words where the instance stands; what makes statements reads it from here."""
+    return {
+        "instance": place.instance,
+        "sid": place.pinned or "",
+        "container": place.container,
+        "open_mode": answer.instance.open_mode or "",
+        "instances": ", ".join(answer.instances) if len(answer.instances) > 1 else "",
+    }
 
 
 def _unseen(answer: Answer) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _steps_of(wishes: Sequence[Wish], observation: Observation, catalog: Catalog
             undo=() if is_idle else undo,
             reason=wish.reason,
         )
-    if any(not wish.is_scoped for wish in wishes):
+    if any(_needs_reconfigure(wish, catalog) for wish in wishes):
         yield _reload(RECONFIGURE_WITH_OVERRIDE if is_overriding else RECONFIGURE, _RELOAD_REASON)
     waiting = sorted(wish.name for wish in wishes if needs_restart(wish, catalog))
     if waiting:
@@ -142,6 +142,11 @@ def _rank(wish: Wish, catalog: Catalog) -> int:
     return 0
 
 
+def _needs_reconfigure(wish: Wish, catalog: Catalog) -> bool:
+    is_idle = is_written(wish, catalog) and not is_unreconfigured(wish.observed)
+    return not wish.is_scoped and not is_idle
+
+
 def _is_overriding(wishes: Sequence[Wish], catalog: Catalog) -> bool:
     return any(
         needs_override(wish.parameter, text, catalog) for wish in wishes for text in (wish.text, wish.prior)
@@ -170,7 +175,7 @@ def _warnings(wishes: Sequence[Wish], observation: Observation, catalog: Catalog
 def _bystander_warnings(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Iterator[str]:
     """Tell what else RECONFIGURE or a restart will bring in: they take all that waits."""
     touched = {wish.name for wish in wishes}
-    reconfigures = any(not wish.is_scoped for wish in wishes)
+    reconfigures = any(_needs_reconfigure(wish, catalog) for wish in wishes)
     restarts = any(needs_restart(wish, catalog) for wish in wishes)
     for name, setting in sorted(observation.settings.items()):
         entry = setting.entry

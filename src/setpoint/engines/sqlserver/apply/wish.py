@@ -101,22 +101,18 @@ def check_text(parameter: Parameter, text: SettingText, catalog: Catalog) -> str
 
 
 def is_so(parameter: Parameter, text: str, observed: ObservedSetting, catalog: Catalog) -> bool:
-    """Tell whether the entry is as desired and nothing waits to make it run."""
-    entry = observed.entry
+    """Tell whether the entry is as desired and runs, as far as the engine takes it as it is written."""
+    entry, origin = observed.entry, observed.in_force
     is_written = entry is not None and _is_same(parameter, text, entry.text, catalog)
-    if not is_written or is_unreconfigured(observed):
+    is_waiting = observed.pending is not None or is_unreconfigured(observed)
+    if not is_written or is_waiting:
         return False
-    origin = observed.in_force
     is_running = _is_same(parameter, text, observed.value, catalog)
-    return (
-        is_running
-        or observed.pending is not None
-        or (origin is not None and origin.kind is OriginKind.PERSISTED)
-    )
+    return is_running or (origin is not None and origin.kind is OriginKind.PERSISTED)
 
 
 def is_written(wish: Wish, catalog: Catalog) -> bool:
-    """Tell whether the entry already says what is wished, so that only RECONFIGURE is missing."""
+    """Tell whether the entry already says what is wished: RECONFIGURE or a restart alone is missing."""
     return _is_same(wish.parameter, wish.text, wish.prior, catalog)
 
 

@@ -29,6 +29,8 @@ _LIBRARY = re.compile(r"DB-Lib error message.*", re.DOTALL)
 _CAUSE = re.compile(
     r"(?:TDS server connection timed out|Unable to connect|Connection refused|Unexpected EOF[^\n]*)"
 )
+_REFUSED = "error message 20018"
+"""With it the library tells that the server spoke; of logins after the first it loses what was said."""
 _MOST_CHARACTERS = 500
 
 
@@ -36,6 +38,8 @@ def fault_of(args: tuple[Any, ...], *, where: str) -> SetpointError:
     """Answer our error for a client library's, whose arguments these are."""
     number, text = _parts_of(args)
     said = " ".join(_LIBRARY.sub("", text).split())[:_MOST_CHARACTERS]
+    if not said and _REFUSED in text:
+        return _spoken(number, "refused, and the client library does not pass on why", where)
     if not said:
         cause = _CAUSE.search(text)
         what = cause[0] if cause else "the connection was lost"

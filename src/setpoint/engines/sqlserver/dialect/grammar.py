@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from setpoint.catalog import Dimension, Unit, UnitSystem
@@ -40,6 +41,7 @@ FOLDED = ((" ", "_"), ("-", "_"), ("/", "_"), ("(", ""), (")", ""), ("%", "perce
 """What becomes of the characters of a vendor's name that formulas and documents cannot hold."""
 
 
+@lru_cache(maxsize=2_048)
 def fold(name: str) -> str:
     """Answer our spelling of a name: ``max server memory (MB)`` is ``max_server_memory_mb``."""
     folded = name.strip().lower()

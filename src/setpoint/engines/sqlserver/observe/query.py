@@ -96,12 +96,12 @@ def _is_since(version: Version, major: int) -> bool:
 def _part(name: str, text: str, *, needs_state: bool = False) -> str:
     """Ask for an optional part: a level below, where TRY sees even a view that is not there."""
     quoted = text.strip().replace("'", "''")
-    guard = (
-        f"IF @sees = 0 SELECT 'unseen', '{name}', N'it takes VIEW SERVER STATE';\nELSE\n"
-        if needs_state
-        else ""
-    )
+    sees = "@sees = 1" if needs_state else "1 = 1"
     return f"""
 SET @part = N'{quoted}';
-{guard}BEGIN TRY EXEC sys.sp_executesql @part; END TRY
-BEGIN CATCH SELECT 'unseen', '{name}', ERROR_MESSAGE(); END CATCH;"""
+IF {sees}
+BEGIN
+  BEGIN TRY EXEC sys.sp_executesql @part; END TRY
+  BEGIN CATCH SELECT 'unseen', '{name}', ERROR_MESSAGE(); END CATCH;
+END
+ELSE SELECT 'unseen', '{name}', N'it takes VIEW SERVER STATE';"""
