@@ -10,9 +10,7 @@ from setpoint.catalog import Catalog, Context, Kind, Version
 from setpoint.engines.registry import engine_names, get_engine, shipped_catalog, shipped_versions
 from setpoint.errors import InputError, NotFoundError
 
-SHIPPED = [
-    (name, version) for name in ("postgresql", "simulated") for version in shipped_versions(get_engine(name))
-]
+SHIPPED = [(name, version) for name in engine_names() for version in shipped_versions(get_engine(name))]
 
 
 def catalog_of(name: str, version: str) -> Catalog:

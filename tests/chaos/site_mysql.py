@@ -9,9 +9,12 @@ from tests.live.mysql.scene import by_hand, running
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
+from setpoint.engines.mariadb import ENGINE as MARIADB
+from setpoint.engines.mysql import ENGINE as MYSQL
 from setpoint.lab.mysql_server import PrivateMysql
 
 PARAMETER, OURS, THEIRS = "sort_buffer_size", "4194304", "524288"
+ENGINES = {"mariadb": MARIADB, "mysql": MYSQL}
 EVENTS = "SELECT event_name FROM information_schema.events WHERE event_name LIKE 'setpoint%'"
 
 
@@ -35,7 +38,7 @@ class MysqlSite(Site):
             return text if text != self.before else None
         rows = by_hand(
             self.server,
-            "SELECT variable_value FROM performance_schema.persisted_variables "  # noqa: S608 - our own name
+            "SELECT variable_value FROM performance_schema.persisted_variables "
             f"WHERE variable_name = '{parameter}'",
         )
         return str(rows[0][0]) if rows else None

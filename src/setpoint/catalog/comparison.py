@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.catalog.catalog import Catalog
-    from setpoint.catalog.parameter import Parameter
+    from setpoint.catalog.parameter import Parameter, Value
     from setpoint.catalog.succession import Succession, Successor
 
 _SETS = frozenset({Kind.FLAGS, Kind.SWITCHES})
@@ -27,13 +27,13 @@ _SETS = frozenset({Kind.FLAGS, Kind.SWITCHES})
 class Renamed(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter under its old and its new name.
 
-    `is_accepted` tells whether the newer version takes the old name still; `carries_value` whether a value
-    can stay as it is. The defaults are texts as the engine shows them, None where it is not known.
+    `fate` is what the newer version does with the old name; `carries_value` tells whether a value can stay
+    as it is. The defaults are texts as the engine shows them, None where it is not known.
     """
 
     old: str
     new: str
-    is_accepted: bool
+    fate: Fate
     carries_value: bool
     note: str
     source: str
@@ -141,11 +141,19 @@ def redefaulted(old: Parameter, new: Parameter, older: Catalog, newer: Catalog) 
     if old.default is None and new.default is None:
         return None
     differences: tuple[str, ...] = ()
-    if old.default is not None and new.default is not None and old.kind is new.kind:
-        if old.unit == new.unit and new.is_same(old.default, new.default):
+    if old.default is not None and new.default is not None:
+        if _reads_as(before, new.default, new, newer):
             return None
-        differences = new.differences(old.default, new.default)
+        differences = new.differences(old.default, new.default) if old.kind is new.kind else ()
     return Redefaulted(name=new.name, old=before, new=after, differences=differences)
+
+
+def _reads_as(text: str, value: Value, parameter: Parameter, catalog: Catalog) -> bool:
+    """Tell whether a parameter reads a text as that value; what it cannot read it does not."""
+    try:
+        return parameter.is_same(parameter.read(text, catalog.grammar), value)
+    except ValueError:
+        return False
 
 
 def shown_default(parameter: Parameter, catalog: Catalog) -> str | None:
@@ -173,11 +181,11 @@ def _rename(
     successor: Successor,
 ) -> Renamed:
     is_listed = newer.find(old.name) is not None
-    fate = succession.fate(old.name, Version.parse(newer.version))
+    version = Version.parse(newer.version)
     return Renamed(
         old=old.name,
         new=new.name,
-        is_accepted=is_listed or fate is Fate.ALIAS,
+        fate=Fate.ALIAS if is_listed else succession.fate(old.name, version),
         carries_value=successor.entry.carries_value,
         note=successor.entry.note,
         source=successor.entry.source,

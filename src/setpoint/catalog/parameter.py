@@ -153,7 +153,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
             return ()
         before, after = dict.fromkeys(map(str.lower, left)), {item.lower(): item for item in right}
         if self.kind is Kind.SWITCHES:
-            return tuple(item for key, item in after.items() if key not in before)
+            named = {item.partition("=")[0] for item in before}
+            return tuple(v for k, v in after.items() if k not in before and k.partition("=")[0] in named)
         gone = (f"-{item}" for item in left if item.lower() not in after)
         return (*gone, *(f"+{item}" for key, item in after.items() if key not in before))
 

@@ -72,13 +72,15 @@ class SuccessionData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The whole of an engine's ``succession.yaml``.
 
     `unknown` and `out_of_range` are what its servers do with a name that no entry speaks of and with a number
-    beyond the bounds; `source` says how that is known.
+    beyond the bounds; `source` says how that is known. `modules` are the beginnings of names that belong to
+    loadable modules, which a catalog lists only where its server had them loaded.
     """
 
     engine: str
     source: str
     unknown: Fate = Fate.REFUSED
     out_of_range: Reach = Reach.REFUSED
+    modules: tuple[str, ...] = ()
     entries: tuple[SuccessionEntry, ...] = ()
 
 
@@ -112,6 +114,10 @@ class Succession:
     def pairs(self) -> tuple[tuple[str, Successor], ...]:
         """Answer every old name with what became of it, sorted by name."""
         return tuple(sorted(self._by_name.items()))
+
+    def is_of_a_module(self, name: str) -> bool:
+        """Tell whether a name belongs to a loadable module, by how it begins."""
+        return self.grammar.fold_name(name).startswith(self.data.modules)
 
     def fate(self, name: str, version: Version) -> Fate:
         """Tell what a server of that version does with a name that it does not list."""

@@ -48,12 +48,12 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renaming(msgspec.Struct, frozen=True, kw_only=True):
-    """A name that stands somewhere and has a successor; `is_accepted` tells whether it works still."""
+    """A name that stands somewhere and has a successor; `fate` is what the new version does with the old."""
 
     parameter: str
     new: str
     place: str
-    is_accepted: bool
+    fate: Fate
     carries_value: bool
     note: str
     source: str
@@ -152,7 +152,7 @@ class _Check:
         target, successor = self.newer.find(name), self.succession.find(name)
         if target is not None:
             if successor is not None and successor.new and self.newer.find(successor.new) is not None:
-                self._note_renaming(name, standing, successor, is_accepted=True)
+                self._note_renaming(name, standing, successor, Fate.ALIAS)
             self._judge_value(name, target, standing)
         elif self._is_of_a_module(name):
             why = f"it belongs to a module, and the catalog of {self.newer.version} does not list it"
@@ -165,7 +165,7 @@ class _Check:
         new = successor.new if successor is not None else ""
         target = self.newer.find(new) if new else None
         if successor is not None and target is not None:
-            self._note_renaming(name, standing, successor, is_accepted=fate is Fate.ALIAS)
+            self._note_renaming(name, standing, successor, fate)
         if fate is Fate.ALIAS and target is not None:
             self._judge_value(name, target, standing)
             return
@@ -235,17 +235,17 @@ class _Check:
 
     def _is_of_a_module(self, name: str) -> bool:
         source = self.older.find(name)
-        return "." in name or (source is not None and bool(source.extension))
+        if "." in name or (source is not None and source.extension):
+            return True
+        return self.succession.is_of_a_module(name)
 
-    def _note_renaming(
-        self, name: str, standing: Standing, successor: Successor, *, is_accepted: bool
-    ) -> None:
+    def _note_renaming(self, name: str, standing: Standing, successor: Successor, fate: Fate) -> None:
         self.renamed.append(
             Renaming(
                 parameter=name,
                 new=successor.new,
                 place=standing.place,
-                is_accepted=is_accepted,
+                fate=fate,
                 carries_value=successor.entry.carries_value,
                 note=successor.entry.note,
                 source=successor.entry.source,

@@ -307,15 +307,11 @@ class Application:
                 message, state="mixed", where=where, next_step=second.next_step or "plan again"
             ) from fault
         names = ", ".join(sorted(self._foreign))
-        left = f"somebody else changed {names} meanwhile, which was left alone" if names else ""
-        left = left or ("" if is_back else "what stood before could not be read back")
-        if left:
-            raise ApplyError(
-                f"{self._told(fault)}; {left}",
-                state="mixed",
-                where=where,
-                next_step="plan again to see what differs",
-            ) from fault
+        if names or not is_back:
+            foreign = f"somebody else changed {names} meanwhile, which was left alone"
+            left = foreign if names else "what stood before could not be read back"
+            message, next_step = f"{self._told(fault)}; {left}", "plan again to see what differs"
+            raise ApplyError(message, state="mixed", where=where, next_step=next_step) from fault
         next_step = fault.next_step if isinstance(fault, SetpointError) else ""
         message = f"{self._told(fault)}; everything was taken back"
         raise ApplyError(

@@ -152,12 +152,14 @@ def test_every_metric_a_rule_waits_for_is_a_canonical_one() -> None:
 def test_a_parameter_that_a_rule_judges_is_waited_for_when_it_is_to_change(
     engine: str, rule: Rule, case: dict[str, Any]
 ) -> None:
-    catalog = shipped.catalog(engine, shipped.MAIN[engine])
+    evidence = evidence_of(case, engine)
     for name in rule.judges:
-        parameter = catalog.find(name)
+        parameter = evidence.catalog.find(name)
         if parameter is not None and parameter.is_numeric:
-            wished = catalog.format(name, int(parameter.min or 0) + 2**20)
-            advice = advise([rule], evidence_of(case, engine, desired={name: wished}))
+            least = int(parameter.min or 0)
+            other = least if evidence.running.get(name) != least else least + 1
+            desired = {name: evidence.catalog.format(name, other)}
+            advice = advise([rule], evidence_of(case, engine, desired=desired))
             assert f"{name} to take the value that is desired" in advice.silent[0].waits_for
 
 

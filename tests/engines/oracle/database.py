@@ -92,6 +92,7 @@ class Database:
         self.holder = None
         self.sessions: list = []
         self.adjusted: set[str] = set()
+        self.tables: dict = {}
         self.is_up, self.state, self.log = True, 0, []
         self.start()
 

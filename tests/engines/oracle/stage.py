@@ -47,7 +47,7 @@ class Stage:
     def plan(self, desired, *, releases=(), is_override=False):
         observation, catalog = self.look()
         if is_override:
-            layer = Layer(LayerKind.OVERRIDE, "inc-1", desired, until=AT + timedelta(hours=1))
+            layer = Layer(LayerKind.OVERRIDE, "inc-1", desired, ends_at=AT + timedelta(hours=1))
         else:
             layer = Layer(LayerKind.INSTANCE, "ora", desired)
         resolved = resolve([layer], AT)

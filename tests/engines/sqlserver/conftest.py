@@ -1,3 +1,5 @@
+"""A server for each test, which ends with it."""
+
 from __future__ import annotations
 
 import pytest

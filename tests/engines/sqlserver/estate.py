@@ -15,7 +15,7 @@ ZONE = timezone(timedelta(hours=2))
 ADMIN = frozenset(
     {"sysadmin", "ALTER SETTINGS", "VIEW SERVER STATE", "ALTER ANY CONNECTION", "scoped", "msdb"}
 )
-_SCOPED = {
+SCOPED = {
     "MAXDOP": "0", "LEGACY_CARDINALITY_ESTIMATION": "0", "PARAMETER_SNIFFING": "1", "ELEVATE_ONLINE": "OFF",
     "PAUSED_RESUMABLE_INDEX_ABORT_DURATION_MINUTES": "1440",
 }  # fmt: skip
@@ -60,7 +60,7 @@ class Estate:
     """One server. `fuse` counts statements down; at zero the batch is cut off, as if its session was lost."""
 
     options: dict[str, Option] = field(default_factory=dict)
-    scoped: dict[str, str] = field(default_factory=lambda: dict(_SCOPED))
+    scoped: dict[str, str] = field(default_factory=lambda: dict(SCOPED))
     sessions: dict[int, Session] = field(default_factory=dict)
     locks: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -327,7 +327,7 @@ class Estate:
             ]
         if name == "sys.database_scoped_configurations":
             columns = ("name", "value", "value_for_secondary", "is_value_default")
-            return columns, [(n, v, None, int(v == _SCOPED[n])) for n, v in self.scoped.items()]
+            return columns, [(n, v, None, int(v == SCOPED[n])) for n, v in self.scoped.items()]
         if name == "sys.dm_exec_sessions":
             columns = (
                 "session_id", "status", "open_transaction_count", "is_user_process", "context_info",

@@ -224,7 +224,7 @@ def test_what_else_reconfigure_and_a_restart_bring_in_is_told(server):
     option(server, "xp_cmdshell").value = 1
     option(server, "priority_boost").value = 1
     plan = plan_for(server, {"cost_threshold_for_parallelism": "50"})
-    assert plan.warnings == ("RECONFIGURE also brings in xp_cmdshell = 1, which somebody has written",)
+    assert "RECONFIGURE also brings in xp_cmdshell = 1, which somebody has written" in plan.warnings
     plan = plan_for(server, {"fill_factor_percent": "80"})
     assert any("the restart also brings in priority_boost = 1" in each for each in plan.warnings)
 
@@ -365,6 +365,13 @@ def test_a_release_without_a_former_value_goes_back_to_the_default(server):
     release = Release(parameter="cost_threshold_for_parallelism", ours="50", restore=None)
     made = ENGINE.steps({}, [release], observation, catalog, {})
     assert [step.text for step in made.steps if step.parameter] == ["5"]
+
+
+def test_a_change_that_clears_the_plan_cache_is_warned_of(server):
+    plan = plan_for(server, {"cost_threshold_for_parallelism": "50", "nested_triggers": "off"})
+    [warning] = [each for each in plan.warnings if "plan cache" in each]
+    assert "cost_threshold_for_parallelism" in warning
+    assert "nested_triggers" not in warning
 
 
 def test_options_that_do_nothing_or_are_advised_against_are_warned_of(server):

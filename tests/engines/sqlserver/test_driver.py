@@ -65,6 +65,16 @@ def test_a_server_that_is_not_there_is_told(server):
     assert "Login failed" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encryption", ["off", "request", "require"])
+def test_the_connection_is_encrypted_as_the_target_says(server, encryption):
+    address = f"{server.address} encryption={encryption}"
+    target = Target(instance="ms", address=address, secret=lambda: PASSWORD)
+    with closing(ENGINE.connect(target, is_read_only=True)) as driver:
+        assert driver.run(READING).rows == ((1,),)
+        [client] = server.clients
+        assert client.session_encrypted == (encryption == "require")
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "db1", "host=", "host=a port=x", "host=a port=0", "host=a port=99999", "host=a hots=b",

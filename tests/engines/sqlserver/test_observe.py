@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pysqlbridge.information_schema import CONFIGURATIONS
-from tests.engines.sqlserver.estate import ADMIN
+from tests.engines.sqlserver.estate import ADMIN, SCOPED
 from tests.engines.sqlserver.stage import look, option, target_of
 
 from setpoint.catalog import Catalog, Context, Kind, Version
@@ -156,7 +156,7 @@ def test_an_option_of_a_later_version_is_kept_and_shown(server):
     assert (parameter.kind, parameter.default, parameter.category) == (Kind.INTEGER, None, "other")
     server.estate.scoped["NEW_WORD"] = "7"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(__import__("tests.engines.sqlserver.estate", fromlist=["x"])._SCOPED, "NEW_WORD", "7")
+        patch.setitem(SCOPED, "NEW_WORD", "7")
         observation, catalog = look(server)
     assert catalog.get("scoped.new_word").kind is Kind.STRING
 

@@ -186,9 +186,9 @@ def test_what_no_job_can_put_back_is_told(server, name):
 
 
 def test_an_odd_name_of_an_override_stays_inside_its_quotes(server):
-    order = order_of(server, COST, override="o'neil; DROP")
+    order = order_of(server, COST, override="o'neil;\nDROP")
     assert ask(server, "arm", order).state is LinkState.ARMED
-    assert list(server.estate.jobs) == ["setpoint:o'neil; DROP"]
+    assert list(server.estate.jobs) == ["setpoint:o'neil;\nDROP"]
     assert ask(server, "disarm", order).state is LinkState.DISARMED
     assert server.estate.jobs == {}
 

@@ -40,6 +40,7 @@ class WireServer(socketserver.ThreadingTCPServer):
         self.numbers = itertools.count(_FIRST_SESSION)
         self.sockets: dict[int, socket.socket] = {}
         self.batches: list[str] = []
+        self.clients: list[Connection] = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -77,6 +78,7 @@ class _Client(socketserver.BaseRequestHandler):
         logins = self.server.logins
         handler: Any = answer  # its annotation knows texts alone
         connection = Connection(_CERTIFICATE, query_handler=handler, logins=logins, database="shop")
+        self.server.clients.append(connection)
         with contextlib.suppress(OSError, Aborted):
             while data := self.request.recv(65_536):
                 if self.server.is_hanging:

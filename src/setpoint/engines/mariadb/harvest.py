@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def harvest(version: Version, flavour: Flavour) -> Generator[Request, Reply, CatalogData]:
     """Ask a server for its whole catalog."""
-    answer = decode_answer((yield Request(text=statement(is_full=False))))
+    answer = decode_answer((yield Request(text=statement(version, is_full=False))))
     rows = sorted((row for row in answer.variables if is_global(row)), key=lambda row: row.name.lower())
     parameters = [without_host(read_parameter(row, None)) for row in rows]
     for number, parameter in enumerate(parameters):

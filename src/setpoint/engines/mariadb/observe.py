@@ -27,6 +27,12 @@ _VARIABLES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(LOWER(variable_name), global_va
     NULL, NULL, NULL, NULL))
   FROM information_schema.system_variables)"""
 
+_TELLS_REPLICA_SINCE = (11, 6)
+"""information_schema.SLAVE_STATUS came with 11.6; before, a replica that is stopped hardly tells what it is."""
+
+_REPLICA = """(SELECT MAX(IF(slave_sql_running = 'Yes' AND slave_io_running = 'Yes', 'on', 'stopped'))
+  FROM information_schema.slave_status)"""
+
 _FILES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(path, CONVERT(LOAD_FILE(path) USING utf8mb4)))
   FROM (SELECT DISTINCT global_value_path AS path FROM information_schema.system_variables
         WHERE global_value_path IS NOT NULL) AS named)"""
@@ -36,15 +42,18 @@ _ROLES = "OR grantee IN (SELECT CONCAT('''', role_name, '''@''''''') FROM inform
 
 def observe(version: Version) -> Request:
     """Answer the observation's request for a server of that version (10.5 or later)."""
-    del version
-    return Request(text=statement(is_full=True), fallbacks=(statement(is_full=False),), agent=READ_FILES)
+    return Request(
+        text=statement(version, is_full=True),
+        fallbacks=(statement(version, is_full=False),),
+        agent=READ_FILES,
+    )
 
 
-def statement(*, is_full: bool) -> str:
+def statement(version: Version, *, is_full: bool) -> str:
     """Write the statement; the lesser one asks for nothing that needs a right."""
     parts = {
         "variables": _json(_VARIABLES),
-        "server": _json(_server(is_full=is_full)),
+        "server": _json(_server(version, is_full=is_full)),
         "status": _json(_STATUS),
         "files": _json(_FILES) if is_full else "NULL",
         "cost_ms": "TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000",
@@ -70,7 +79,7 @@ def _told(parameter: str, column: str) -> str:
     )
 
 
-def _server(*, is_full: bool) -> str:
+def _server(version: Version, *, is_full: bool) -> str:
     size = (
         "(SELECT CAST(SUM(file_size) AS INTEGER) FROM information_schema.innodb_sys_tablespaces)"
         if is_full
@@ -87,6 +96,7 @@ def _server(*, is_full: bool) -> str:
             "WHERE variable_name = 'UPTIME')",
             "privileges": _json(f"{PRIVILEGES} {_ROLES}"),
             "data_bytes": size,
+            "replica": _REPLICA if is_full and version.parts >= _TELLS_REPLICA_SINCE else "NULL",
         }
     )
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class MariadbEventSwitch(EventSwitch):
-    """The `Switch` port over an event of MariaDB."""
+    """The `Switch` port over an event of MariaDB, whose scheduler runs whatever is read-only."""
+
+    state = "SELECT @@GLOBAL.event_scheduler, 0"
 
     def condition(self, back: Back) -> str:
         """Write the condition under which our value still runs."""

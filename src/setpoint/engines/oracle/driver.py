@@ -77,7 +77,9 @@ class OracleDriver:
         self._levels: dict[str, int] = {}
         """How many texts of a request are passed over because this login may not run them."""
         self._holder: str | None = None
-        self._connection: Any = self._connect(target.timeout_seconds)
+        self._connection: Any = None
+        self._version = Version((0,))
+        self._open(target.timeout_seconds)
 
     def __repr__(self) -> str:
         return f"OracleDriver({self._target.instance!r})"
@@ -85,7 +87,7 @@ class OracleDriver:
     @property
     def version(self) -> Version:
         """The server's version."""
-        return Version.parse(self._connection.version)
+        return self._version
 
     def run(self, request: Request) -> Reply:
         """Run one request; what goes ahead of it is put around it, as one block.
@@ -146,7 +148,7 @@ class OracleDriver:
         while True:
             seconds = min(self._target.timeout_seconds, max(_RETRY_SECONDS, deadline - time.monotonic()))
             try:
-                self._connection = self._connect(seconds)
+                self._open(seconds)
             except UnreachableError:
                 if time.monotonic() + _RETRY_SECONDS >= deadline:
                     raise
@@ -168,6 +170,10 @@ class OracleDriver:
         if connection is not None:
             with suppress(oracledb.Error):
                 connection.close()
+
+    def _open(self, seconds: float) -> None:
+        self._connection = self._connect(seconds)
+        self._version = Version.parse(self._connection.version)
 
     def _connect(self, seconds: float) -> Any:
         """Log in within a time; what comes later is closed by the thread that asked for it."""
@@ -303,9 +309,8 @@ class OracleDriver:
         return RefusedError(f"the server refused: {said}", where=where)
 
     def _drop_lost(self) -> None:
-        if getattr(self, "_connection", None) is not None:
-            self._drop()
-            self._holder = None
+        self._drop()
+        self._holder = None
 
     def _said(self, fault: oracledb.Error) -> str:
         """Answer the server's words in one line, without links and without the password."""

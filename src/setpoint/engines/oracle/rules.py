@@ -61,8 +61,7 @@ def pga_overallocated(evidence: Evidence) -> Iterator[Proposal]:
     if current is None or now is None or now <= 0:
         return
     enough = [size for size, estimate in advice if size > current and estimate <= 0]
-    fit = evidence.largest_fit("pga_aggregate_target")
-    if enough and (fit is None or enough[0] <= fit):
+    if enough and _fits(evidence, "pga_aggregate_target", enough[0]):
         yield Proposal(
             "pga_aggregate_target",
             enough[0],
@@ -95,8 +94,7 @@ def _grow(evidence: Evidence, name: str, what: str, *, ceiling: str = "") -> Ite
     now = _at(advice, current)
     if not current or not now:
         return
-    fit = evidence.largest_fit(name)
-    larger = [(size, cost) for size, cost in advice if size > current and (fit is None or size <= fit)]
+    larger = [(size, cost) for size, cost in advice if size > current and _fits(evidence, name, size)]
     best = now - min((cost for _, cost in larger), default=now)
     if best < _GAIN * now:
         return
@@ -120,6 +118,11 @@ def _grow(evidence: Evidence, name: str, what: str, *, ceiling: str = "") -> Ite
         risk="takes memory from the host",
         evidence=seen,
     )
+
+
+def _fits(evidence: Evidence, name: str, size: int) -> bool:
+    """Tell whether the host has the memory for a size, as far as the budget can be judged."""
+    return not evidence.verdict({name: size}).is_over
 
 
 def _advice(evidence: Evidence, name: str) -> list[tuple[int, float]]:

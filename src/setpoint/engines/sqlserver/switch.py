@@ -53,8 +53,7 @@ SELECT CONVERT(int, SERVERPROPERTY('EngineEdition')), OBJECT_ID(N'msdb.dbo.sp_ad
     THEN (SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE program_name LIKE N'SQLAgent%') END,
   CONVERT(nvarchar(40), SYSDATETIMEOFFSET(), 126);"""
 _NOT_DUE = "setpoint: not due yet"
-_STEP = """-- setpoint: {override}, due {due}
-DECLARE @due datetime2 = N'{due}';
+_STEP = """DECLARE @due datetime2 = N'{due}';
 IF DATEDIFF(minute, SYSUTCDATETIME(), @due) > 120
 BEGIN THROW 51002, N'{not_due}', 1; END;
 WHILE SYSUTCDATETIME() < @due WAITFOR DELAY '00:00:01';
@@ -198,7 +197,6 @@ def _arming(order: Order, now: datetime) -> str:
 def _command(order: Order) -> str:
     due = order.deadline.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return _STEP.format(
-        override=order.override,
         due=due,
         not_due=_NOT_DUE,
         puts_back="\n".join(_put_back(back) for back in order.backs),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from setpoint.faces.cli.catalog_values import plain
+from setpoint.faces.cli.catalog_values import fate_text, plain
 from setpoint.faces.cli.page import Answer, Span, Table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _renamed_document(each: Renamed) -> dict[str, Any]:
     return {
         "old": each.old,
         "new": each.new,
-        "is_accepted": each.is_accepted,
+        "old_name": each.fate.value,
         "carries_value": each.carries_value,
         "note": each.note,
         "source": each.source,
@@ -113,7 +113,7 @@ def _renames(found: Comparison) -> Table:
         (
             each.old,
             each.new,
-            "taken still" if each.is_accepted else Span("not taken any more", "bad"),
+            fate_text(each.fate),
             each.note or ("" if each.carries_value else "the value means something else"),
         )
         for each in found.renamed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from setpoint.faces.cli.catalog_values import fate_text
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import age_text, moment_text
 
@@ -78,7 +79,7 @@ def _renaming_document(each: Renaming) -> dict[str, Any]:
         "parameter": each.parameter,
         "new": each.new,
         "place": each.place,
-        "is_accepted": each.is_accepted,
+        "old_name": each.fate.value,
         "carries_value": each.carries_value,
         "note": each.note,
         "source": each.source,
@@ -127,7 +128,7 @@ def _rest(found: Upgrade, classes_of: Callable[[str], list[str]]) -> list[Block]
                 each.parameter,
                 each.new,
                 each.place,
-                "taken still" if each.is_accepted else Span("not taken any more", "bad"),
+                fate_text(each.fate),
                 each.note,
             )
             for each in found.renamed

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.faces.cli.page import Span
+
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Parameter
+    from setpoint.catalog.succession import Fate
+    from setpoint.faces.cli.page import Piece
 
 
 def plain(value: object) -> str:
@@ -32,6 +36,16 @@ def range_text(parameter: Parameter) -> str:
         return "-"
     unit = f" {parameter.unit}" if parameter.unit else ""
     return f"{plain(parameter.min)} to {plain(parameter.max)}{unit}"
+
+
+def fate_text(fate: Fate) -> Piece:
+    """Say what a server does with an old name."""
+    words: dict[str, Piece] = {
+        "alias": "taken still",
+        "ignored": Span("has no effect", "warn"),
+        "refused": Span("refused", "bad"),
+    }
+    return words[fate.value]
 
 
 def evidence_of(found: Catalog, parameter: Parameter) -> str:

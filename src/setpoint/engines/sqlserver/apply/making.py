@@ -23,7 +23,7 @@ from setpoint.engines.sqlserver.dialect import (
     set_option,
     set_scoped,
 )
-from setpoint.engines.sqlserver.dialect.knowledge import ADVISED_AGAINST, NO_EFFECT
+from setpoint.engines.sqlserver.dialect.knowledge import ADVISED_AGAINST, CLEARS_PLANS, NO_EFFECT
 from setpoint.engines.sqlserver.dialect.marks import is_advanced, is_unreconfigured, vendor_name
 from setpoint.engines.sqlserver.dialect.statements import SHOW_ADVANCED
 
@@ -169,6 +169,9 @@ def _warnings(wishes: Sequence[Wish], observation: Observation, catalog: Catalog
             yield f"{wish.name}: {ADVISED_AGAINST[wish.name]}"
         for origin in wish.observed.overrides:
             yield f"{wish.name} stays {origin.text} for sessions in {origin.scope}"
+    clearing = sorted(wish.name for wish in wishes if wish.name in CLEARS_PLANS)
+    if clearing:
+        yield f"RECONFIGURE clears the plan cache for {', '.join(clearing)}: statements are compiled anew"
     yield from _bystander_warnings(wishes, observation, catalog)
 
 

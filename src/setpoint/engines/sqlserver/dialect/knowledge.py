@@ -50,6 +50,15 @@ NOT_ON_MANAGED_INSTANCE = frozenset({
 })  # fmt: skip
 """Options that a managed instance does not let anybody set."""
 
+CLEARS_PLANS = frozenset({
+    "access_check_cache_bucket_count", "access_check_cache_quota", "clr_enabled",
+    "cost_threshold_for_parallelism", "cross_db_ownership_chaining", "index_create_memory_kb",
+    "max_degree_of_parallelism", "max_server_memory_mb", "max_text_repl_size_b", "max_worker_threads",
+    "min_memory_per_query_kb", "min_server_memory_mb", "query_governor_cost_limit", "query_wait_s",
+    "remote_query_timeout_s", "user_options",
+})  # fmt: skip
+"""Options whose change has RECONFIGURE clear the plan cache, so that every statement is compiled anew."""
+
 ADVISED_AGAINST: Mapping[str, str] = {
     "lightweight_pooling": "fibers are not supported by many features",
     "priority_boost": "it is not supported any more, and can starve the operating system",
