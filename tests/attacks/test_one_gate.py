@@ -110,6 +110,7 @@ SETPOINT_READS: dict[str, Attempt] = {
     "effective": lambda s, _p: s.effective(SHOP),
     "desired": lambda s, _p: s.desired(SHOP),
     "last_seen": lambda s, _p: s.last_seen(SHOP),
+    "check_upgrade": lambda _s, _p: None,  # the simulated engine has no later version
     "drift_of_snapshots": lambda s, _p: s.drift_of_snapshots(),
     "choose_template": lambda _s, _p: None,  # nor has it any to choose from
     "fill_template": lambda _s, _p: None,  # the simulated engine has no templates

@@ -1,4 +1,4 @@
-"""A site whose one instance is a private MariaDB or MySQL: looked at, and changed by hand, without Setpoint."""
+"""A site with one instance, a private MariaDB or MySQL: looked at and changed by hand without Setpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tests.live.mysql.scene import by_hand, running
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
+from setpoint.config.override import Override
+from setpoint.control.context import Context
 from setpoint.engines.mariadb import ENGINE as MARIADB
 from setpoint.engines.mysql import ENGINE as MYSQL
 from setpoint.lab.mysql_server import PrivateMysql
@@ -30,8 +32,13 @@ class MysqlSite(Site):
         instance = Instance(engine=server.binaries.kind, target=server.dsn_for(user=user))
         self.setpoint.add_instance("shop", instance, reason="registered")
 
+    def start(
+        self, context: Context, name: str = "shop", *, seconds: float = 60.0, **settings: str
+    ) -> Override:
+        return super().start(context, name, seconds=seconds, **(settings or {PARAMETER: OURS}))
+
     def persisted(self, name: str = "shop", parameter: str = PARAMETER) -> str | None:
-        """Answer the entry: what MySQL keeps; of MariaDB, which keeps nothing, what runs of ours or theirs."""
+        """Answer what MySQL keeps; of MariaDB, which keeps nothing, what runs and did not before."""
         del name
         if self.server.binaries.kind == "mariadb":
             text = running(self.server, parameter)

@@ -189,12 +189,19 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
     "catalog list": [(["x"], "x")],
     "catalog show": [(["bogus", "1"], "bogus"), (["postgresql", "18", "shared_bufers"], "shared_buffers")],
     "catalog diff": [(["postgresql", "17", "99"], "99")],
+    "catalog upgrade": [
+        (["nobody", "2"], "nobody"),
+        (["web", "2"], "no catalog of simulated 2"),
+        (["web", "1"], "web runs 1"),
+        (["web", "newest"], "newest"),
+    ],
     "catalog harvest": [
         (["postgresql"], "--target"),
         (["bogus", "--target", "x"], "bogus"),
         (["postgresql", "--target", "password=p"], "in the clear"),
         (["postgresql", "--target", "no conninfo"], "connection string"),
         (["simulated", "--target", "memory:h", "--describe-config", "/no/such"], "/no/such"),
+        (["simulated", "--target", "memory:h", "--describe-config", "/bin/true"], "no server program"),
     ],
     "audit anchor": [
         ([], "--to"),

@@ -17,7 +17,7 @@ def test_templates_are_listed_and_shown_with_reasons_and_sources(cli):
     listed = {each["template"] for each in cli.json("template", "list")}
     assert {"oltp@1", "olap@1", "mixed@1"} <= listed
     assert cli.json("template", "list", "simulated") == []
-    shown = cli.json("template", "show", "oltp@1")
+    shown = cli.json("template", "show", "oltp@1", "--engine", "postgresql")
     assert all(each["reason"] and each["source"] for each in shown["settings"])
     assert "shared_buffers" in cli.good("template", "show", "oltp@1", "--engine", "postgresql")
 
@@ -135,6 +135,33 @@ def test_one_parameter_and_the_difference_of_two_versions(cli):
     assert "+ io_method" in cli.good("catalog", "diff", "postgresql", "17", "18")
 
 
+def test_what_an_upgrade_changes_is_told_apart(cli):
+    diff = cli.json("catalog", "diff", "postgresql", "17", "18")
+    assert "ssl_ecdh_curve" in diff["removed"]
+    assert [(each["old"], each["new"], each["old_name"]) for each in diff["renamed"]] == [
+        ("ssl_ecdh_curve", "ssl_groups", "alias")
+    ]
+    assert ("effective_io_concurrency", "1", "16") in {
+        (each["name"], each["old"], each["new"]) for each in diff["redefaulted"]
+    }
+    moved = {each["name"]: each["needs_no_restart_now"] for each in diff["contexts"]}
+    assert moved == {"autovacuum_max_workers": True}
+    assert {each["name"] for each in diff["bounds"]} == {"io_combine_limit", "log_rotation_size"}
+    assert set(diff["evidence"]) == {"old", "new"}
+    page = cli.good("catalog", "diff", "postgresql", "17", "18")
+    assert page.index("re-defaulted: 3") < page.index("renamed: 1") < page.index("added in 18")
+    words = cli.json("catalog", "diff", "postgresql", "15", "16")["words"]
+    assert all(each["gone"] or each["come"] for each in words)
+
+
+def test_how_each_fact_is_known_is_shown(cli):
+    shown = {each["name"]: each["evidence"] for each in cli.json("catalog", "show", "mysql", "8.0")}
+    assert all("not verified on an engine" in evidence for evidence in shown.values())
+    assert shown["expire_logs_days"].startswith("from the manual of 8.0")
+    assert shown["max_connections"].startswith("as 9.7 has it")
+    assert "known from    as 9.7 has it" in cli.good("catalog", "show", "mysql", "8.0", "max_connections")
+
+
 def test_a_catalog_is_harvested_as_the_data_that_is_shipped(cli, tmp_path):
     harvest = ["catalog", "harvest", "simulated", "--target", "memory:harvest"]
     shipped = shipped_catalog(get_engine("simulated"), "1")
@@ -148,11 +175,15 @@ def test_a_catalog_is_harvested_as_the_data_that_is_shipped(cli, tmp_path):
     assert json.loads(file.read_text()) == document
 
 
-@pytest.mark.parametrize(("body", "code"), [("exit 0", 0), ("echo no >&2; exit 4", 3)])
-def test_the_server_program_is_asked_for_its_listing(cli, tmp_path, body, code):
+@pytest.mark.parametrize(
+    ("body", "code"), [('test "$*" = "--list --all"', 0), ("echo no >&2; exit 4", 3), ("exit", 2)]
+)
+def test_the_server_program_is_asked_for_its_listing_in_its_own_words(cli, tmp_path, monkeypatch, body, code):
     program = tmp_path / "server"
     program.write_text(f"#!/bin/sh\n{body}\n")
     program.chmod(0o755)
+    words = () if code == 2 else ("--list", "--all")
+    monkeypatch.setattr(SimulatedEngine, "listing_arguments", words, raising=False)
     harvest = ["catalog", "harvest", "simulated", "--target", "memory:harvest"]
     assert cli(*harvest, "--describe-config", str(program)).exit_code == code
 

@@ -114,10 +114,12 @@ def test_at_random_hosts_every_value_is_accepted_and_the_budget_kept(
 def test_a_template_trades_no_durability_integrity_or_security(engine: str, version: str, name: str) -> None:
     catalog = shipped.catalog(engine, version)
     classes = shipped_classes(get_engine(engine), catalog)
-    harmful = {ParameterClass.DURABILITY, ParameterClass.DATA_INTEGRITY}
-    touched = {each.parameter for each in shipped.library(engine).get(engine, name).settings}
-    known = {parameter for parameter in touched if catalog.find(parameter)}
+    harmful = {ParameterClass.DURABILITY, ParameterClass.DATA_INTEGRITY, ParameterClass.SECURITY}
+    settings_ = shipped.library(engine).get(engine, name).settings
+    known = {each.parameter: each.value for each in settings_ if catalog.find(each.parameter)}
     assert known
+    # Pages written past the page cache are synced all the same.
+    assert known.pop("innodb_flush_method", "O_DIRECT") == "O_DIRECT"
     assert [each for each in known if harmful & set(classes[each])] == []
 
 
@@ -181,7 +183,7 @@ def test_many_connections_leave_less_for_each_and_for_the_pool(engine: str) -> N
 
     few, many = fill(20), fill(1000)
     assert few["sort_buffer_size"] == 4 * MB
-    assert many["sort_buffer_size"] < MB  # type: ignore[operator]
+    assert many["sort_buffer_size"] <= MB  # type: ignore[operator]
     for name in ("sort_buffer_size", "join_buffer_size", "tmp_table_size", "max_heap_table_size"):
         assert many[name] <= few[name]  # type: ignore[operator]
     assert few["tmp_table_size"] == few["max_heap_table_size"] == 128 * MB

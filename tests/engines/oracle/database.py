@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import setpoint.engines.oracle as package
 
@@ -58,7 +59,7 @@ class Job:
     action: str
     at: datetime
     comments: str
-    owner: object
+    owner: Any
     is_enabled: bool = False
     failures: int = 0
 
@@ -76,7 +77,7 @@ class Database:
     def __init__(self, *, version="19.24.0.0.0", sids=("orcl",), is_cdb=False, file="/dbs/spfileorcl.ora"):
         self.version, self.file, self.is_cdb = version, file, is_cdb
         self.specs = _specs(version.split(".")[0])
-        self.entries: dict[tuple[int, str, str], list[str]] = {}
+        self.entries: dict[tuple[int, str, str], list[str | None]] = {}
         self.parameter_file: dict[str, list[str]] = {}
         self.instances = {sid: Instance(sid, number) for number, sid in enumerate(sids, start=1)}
         self.containers = {1: "CDB$ROOT", 3: "SALES"} if is_cdb else {0: "ORCL"}

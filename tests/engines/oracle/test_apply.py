@@ -205,19 +205,21 @@ def test_standbys_go_first_where_they_would_stop(stage):
     assert ENGINE.order("open_cursors", is_growing=True) == "any"
 
 
-def test_an_override_is_refused_where_its_order_could_not_hold_what_runs(stage):
-    assert (
-        "could not be put back"
-        in stage.blocked({"parallel_max_servers": "40"}, is_override=True)["parallel_max_servers"]
-    )
-    assert not stage.blocked({"parallel_max_servers": "40"})
+def test_an_override_is_written_where_all_the_rest_is_and_gives_back_what_ran(stage):
     with closing(stage.connect()) as driver:
         driver._exchange("ALTER SYSTEM SET open_cursors = 800 SCOPE=MEMORY SID='*'")
-    assert stage.blocked({"open_cursors": "500"}, is_override=True)
-    stage.database.meddle("open_cursors", "800")
-    assert stage.statements({"open_cursors": "500"}, is_override=True) == [
-        "ALTER SYSTEM SET open_cursors = 500 SCOPE=BOTH SID='*'"
+    (statement,) = stage.statements({"open_cursors": "500"}, is_override=True)
+    assert statement == "ALTER SYSTEM SET open_cursors = 500 SCOPE=BOTH SID='*'"
+    stage.apply({"open_cursors": "500", "parallel_max_servers": "40"})
+    releases = [
+        Release(parameter="open_cursors", ours="500", restore=None, running="800"),
+        Release(parameter="parallel_max_servers", ours="40", restore=None, running="8"),
     ]
+    with closing(stage.connect()) as driver:
+        stage.application(driver, stage.plan({}, releases=releases)).run()
+    assert stage.setting("open_cursors").value == "800"
+    assert stage.setting("open_cursors").entry is None
+    assert stage.setting("parallel_max_servers").value == "8"
 
 
 def test_a_release_whose_default_is_worked_out_says_what_runs_until_then(stage):

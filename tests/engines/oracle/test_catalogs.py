@@ -15,10 +15,18 @@ from setpoint.config.budget import compile_claims, judge
 from setpoint.config.facts import Facts
 from setpoint.engines.oracle import ENGINE
 from setpoint.engines.oracle.dialect import GRAMMAR, literal, quote_name
-from setpoint.engines.oracle.dialect.knowledge import NOT_SYSTEM, shipped
+from setpoint.engines.oracle.dialect.knowledge import NOT_SYSTEM
+from setpoint.engines.oracle.dialect.knowledge import shipped as find_shipped
 from setpoint.engines.readback import is_same_state
 from setpoint.errors import InputError
 from setpoint.policy.classification import OTHERWISE, read_classification
+
+
+def shipped(family):
+    catalog = find_shipped(family)
+    assert catalog is not None
+    return catalog
+
 
 FAMILIES = ("19", "21", "23")
 CLASSES = read_classification((Path(ENGINE.data) / "classes.yaml").read_text(), "classes.yaml")

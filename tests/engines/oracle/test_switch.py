@@ -33,15 +33,18 @@ def test_each_parameter_has_its_own_job_and_all_act(stage):
         Back(parameter="open_cursors", ours="500"),
         Back(parameter="undo_retention", ours="1h", back="1200"),
         Back(parameter="db_keep_cache_size", ours="128M"),
+        Back(parameter="parallel_max_servers", ours="40", running="8"),
     )
     armed = ask(stage, "arm", asked)
-    assert (armed.state, len(stage.database.jobs)) == (LinkState.ARMED, 3)
+    assert (armed.state, len(stage.database.jobs)) == (LinkState.ARMED, 4)
     stage.apply({"open_cursors": "500", "undo_retention": "3600", "db_keep_cache_size": "128M"})
+    stage.apply({"parallel_max_servers": "40"})
     stage.database.run_jobs()
     assert stage.setting("open_cursors").value == "50"
     assert stage.setting("open_cursors").entry is None
     assert stage.setting("undo_retention").entry.text == "1200"
     assert stage.setting("db_keep_cache_size").value == "0"
+    assert stage.setting("parallel_max_servers").value == "8"
     assert ask(stage, "look", asked).state is LinkState.DISARMED
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pysqlbridge.information_schema import CONFIGURATIONS
 from tests.engines.sqlserver.machine import Aborted, Batch, Table
+from tests.engines.sqlserver.records import Job, Option, Session
 from tests.engines.sqlserver.tsql import Node, SqlError
 
 ZONE = timezone(timedelta(hours=2))
@@ -19,40 +20,6 @@ SCOPED = {
     "MAXDOP": "0", "LEGACY_CARDINALITY_ESTIMATION": "0", "PARAMETER_SNIFFING": "1", "ELEVATE_ONLINE": "OFF",
     "PAUSED_RESUMABLE_INDEX_ABORT_DURATION_MINUTES": "1440",
 }  # fmt: skip
-
-
-@dataclass
-class Option:
-    number: int
-    name: str
-    value: int
-    minimum: int
-    maximum: int
-    in_use: int
-    description: str
-    is_dynamic: bool
-    is_advanced: bool
-    factory: int = 0
-
-
-@dataclass
-class Session:
-    number: int
-    login: str
-    rights: frozenset[str]
-    context: str | None = None
-    transactions: int = 0
-    is_dead: bool = False
-
-
-@dataclass
-class Job:
-    name: str
-    delete_level: int
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    schedules: list[dict[str, Any]] = field(default_factory=list)
-    servers: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
-from tests.engines.sqlserver.estate import Option
+from tests.engines.sqlserver.records import Option
 from tests.engines.sqlserver.wire import PASSWORD, WireServer
 
 from setpoint.catalog import Catalog

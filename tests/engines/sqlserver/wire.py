@@ -13,8 +13,9 @@ from pysqlbridge.certificate import self_signed
 from pysqlbridge.logins import Login, LoginStore
 from pysqlbridge.tds.connection import Connection, ConnectionState
 from pysqlbridge.tds.result import Column, Integer, NVarChar, Query, QueryError, QueryResult
-from tests.engines.sqlserver.estate import ADMIN, Estate, Session
+from tests.engines.sqlserver.estate import ADMIN, Estate
 from tests.engines.sqlserver.machine import Aborted, Table
+from tests.engines.sqlserver.records import Session
 from tests.engines.sqlserver.tsql import SqlError
 
 PASSWORD = "open sesame; it's me"

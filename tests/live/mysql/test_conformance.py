@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.live.mysql.scene import by_hand, running, target_of
 from tests.chaos.site import await_that
+from tests.live.mysql.scene import by_hand, running, target_of
 
 from setpoint.engines.conformance import EngineConformance, Subject
 from setpoint.engines.mariadb import ENGINE as MARIADB

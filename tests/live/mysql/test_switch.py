@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.chaos.nursery import Nursery
@@ -140,13 +141,13 @@ def test_with_the_whole_control_plane_killed_the_event_takes_every_kind_of_value
 
 def test_killed_commands_leave_an_event_that_takes_the_override_off(site, tmp_path):
     """Worker and command line as people run them, killed with all that they started."""
-    words = [sys.executable, "-m", "setpoint"]
+    words = [str(Path(sys.executable).with_name("setpoint"))]
     own = {**os.environ, "SETPOINT_STORE": site.store, "XDG_STATE_HOME": str(tmp_path / "host")}
     with subprocess.Popen(
         [*words, "run", "--alone"], env=own, start_new_session=True, stderr=subprocess.DEVNULL
     ) as worker:
         try:
-            await_that(lambda: site.setpoint._context.store.workers.all(), "the worker is up")
+            await_that(site.setpoint._context.store.workers.all, "the worker is up")
             ask = ["override", "start", "shop", f"{PARAMETER}=4M", "--for", "3s", "--because", "too full"]
             subprocess.run([*words, *ask], env=own, check=True, stdout=subprocess.DEVNULL)
         finally:
@@ -245,8 +246,8 @@ def is_second_over(server, name: str) -> bool:
 
 
 def test_long_names_share_no_event(server):
-    first, second = (order(f"{'shop' * 20}/o{number}", 3600, Back(parameter=PARAMETER, ours=OURS, running="1"))
-                     for number in (1, 2))  # fmt: skip
+    back = Back(parameter=PARAMETER, ours=OURS, running="262144")
+    first, second = (order(f"{'shop' * 20}/o{number}", 3600, back) for number in (1, 2))
     assert do(server, "arm", first).state is LinkState.ARMED
     assert do(server, "arm", second).state is LinkState.ARMED
     assert do(server, "look", first).state is LinkState.ARMED

@@ -28,7 +28,7 @@ _VARIABLES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(LOWER(variable_name), global_va
   FROM information_schema.system_variables)"""
 
 _TELLS_REPLICA_SINCE = (11, 6)
-"""information_schema.SLAVE_STATUS came with 11.6; before, a replica that is stopped hardly tells what it is."""
+"""information_schema.SLAVE_STATUS came with 11.6; before, a stopped replica hardly tells what it is."""
 
 _REPLICA = """(SELECT MAX(IF(slave_sql_running = 'Yes' AND slave_io_running = 'Yes', 'on', 'stopped'))
   FROM information_schema.slave_status)"""

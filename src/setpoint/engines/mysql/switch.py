@@ -42,7 +42,6 @@ _ON = ("ON", "1")
 _PREFIX = "setpoint_"
 _MOST_CHARACTERS = 64
 _NUMBER = re.compile("^-?[0-9]+([.][0-9]+)?$")
-
 _GO_ON = "DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET has_failed = 1; SET SESSION sql_log_bin = 0;"
 """What one entry is refused keeps no other from being put back."""
 
@@ -130,7 +129,7 @@ class EventSwitch:
         parts = [f"IF {self.condition(back)} THEN {self.action(back)} END IF;" for back in order.backs]
         until = quote_literal(order.deadline.isoformat())
         declared = f"DECLARE ends_at VARCHAR(64) DEFAULT {until}; DECLARE has_failed INT DEFAULT 0;"
-        return f"BEGIN {declared} {_GO_ON} {' '.join(parts)} {_TELL} END"
+        return f"BEGIN {declared} BEGIN {_GO_ON} {' '.join(parts)} END; {_TELL} END"
 
 
 def _failed(why: str) -> Armed:

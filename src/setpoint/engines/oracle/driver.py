@@ -305,7 +305,8 @@ class OracleDriver:
         if code in _BUSY:
             return UnavailableError(said, where=where, next_step="try again when the server is less busy")
         if code == f"ORA-{MOVED}":
-            return RefusedError(said.partition(": ")[2], where=where, next_step="plan again")
+            # Nothing was refused: the same request may be right once the entry was looked at again.
+            return UnavailableError(said.partition(": ")[2], where=where, next_step="plan again")
         return RefusedError(f"the server refused: {said}", where=where)
 
     def _drop_lost(self) -> None:

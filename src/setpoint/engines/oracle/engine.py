@@ -89,10 +89,11 @@ class OracleEngine:
     ) -> StepsMade:
         """Answer the steps from observed to desired.
 
-        What is passing is written where all the rest is: an entry in memory alone would hide from whoever
-        compares entries. It is refused where its order could not hold what runs now.
+        What is passing is written where all the rest is: a value in memory alone, over an entry in the file,
+        would be hidden from whoever compares entries.
         """
-        return apply.steps(desired, releases, observation, catalog, reasons, passing)
+        del passing
+        return apply.steps(desired, releases, observation, catalog, reasons)
 
     def order(self, parameter: str, *, is_growing: bool) -> MemberOrder:
         """Answer which members of a replication group go first."""

@@ -13,8 +13,8 @@ from setpoint.engines.oracle.apply.wish import (
     make_release,
     make_wish,
     number,
+    outcome_of,
     sid_for,
-    text_below,
     words,
 )
 from setpoint.engines.oracle.dialect import ALL, GRAMMAR, alter_system_reset, alter_system_set, block
@@ -23,7 +23,7 @@ from setpoint.engines.port import StepsMade
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from setpoint.catalog import Catalog, Parameter, Value
     from setpoint.config.configuration import SettingText
@@ -49,7 +49,6 @@ def steps(
     observation: Observation,
     catalog: Catalog,
     reasons: Mapping[str, str],
-    passing: Collection[str],
 ) -> StepsMade:
     """Answer the steps for the parameters that differ in meaning."""
     asked = {name: text for name, text in desired.items() if text is not None}
@@ -64,7 +63,7 @@ def steps(
     ]
     wishes = [wish for wish in (*made, *freed) if isinstance(wish, Wish)]
     wishes = [replace(wish, is_held_back=is_held_back(wish, wishes, catalog)) for wish in wishes]
-    refusals = find_refusals(wishes, observation, catalog, passing)
+    refusals = find_refusals(wishes, observation, catalog)
     granted = [wish for wish in wishes if wish.name not in refusals.blocked]
     return _made(granted, refusals, made, freed, observation, catalog)
 
@@ -78,7 +77,7 @@ def way_back(back: Back, observation: Observation, catalog: Catalog) -> WayBack 
     observed = observation.settings.get(parameter.name) if parameter is not None else None
     if parameter is None or observed is None:
         return None
-    outcome = back.back if back.back is not None else text_below(observed)
+    outcome = outcome_of(back.back, back.running, observed)
     wish = Wish(parameter, observed, back.back, outcome, "", sid_for(observed, observation))
     return WayBack(parameter, wish.sid, _statements(wish, back.back, outcome))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.config.observation import OriginKind
-from setpoint.engines.oracle.apply.wish import number, text_below, words
+from setpoint.engines.oracle.apply.wish import number, words
 from setpoint.engines.oracle.dialect import (
     ALL,
     alter_system_reset,
@@ -16,7 +15,7 @@ from setpoint.engines.plan import Blocked
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from setpoint.catalog import Catalog, Value
     from setpoint.config.configuration import SettingText
@@ -37,9 +36,7 @@ class _Reason(NamedTuple):
     operator_step: str = ""
 
 
-def find_refusals(
-    wishes: Sequence[Wish], observation: Observation, catalog: Catalog, passing: Collection[str]
-) -> Refusals:
+def find_refusals(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Refusals:
     """Answer every wish that will not be granted, with the first reason that holds."""
     refused: dict[str, _Reason] = {}
     for wish in wishes:
@@ -47,7 +44,6 @@ def find_refusals(
             _forbidden(wish, observation)
             or _not_in_container(wish, observation)
             or _in_the_way(wish, observation)
-            or _endless(wish, passing)
             or _over_ceiling(wish, observation, catalog)
         )
         if reason is not None:
@@ -123,17 +119,6 @@ def _not_in_container(wish: Wish, observation: Observation) -> _Reason | None:
         why = "a pluggable database keeps its entries in itself, and it is open for reading alone"
         return _Reason(why, "change it on the primary, where the entry is made")
     return None
-
-
-def _endless(wish: Wish, passing: Collection[str]) -> _Reason | None:
-    """Answer why a change that comes to its end could not be taken back from what its order holds."""
-    origin = wish.observed.in_force
-    if wish.name not in passing or wish.prior is not None or wish.waits or origin is None:
-        return None
-    if origin.kind is OriginKind.DEFAULT or text_below(wish.observed) == wish.observed.value:
-        return None
-    why = f"{wish.observed.value} runs and stands in no file ({origin}), so it could not be put back in time"
-    return _Reason(why, "write what runs into the server parameter file first, then plan again")
 
 
 def _over_ceiling(wish: Wish, observation: Observation, catalog: Catalog) -> _Reason | None:

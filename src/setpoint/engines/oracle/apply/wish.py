@@ -84,13 +84,18 @@ def make_release(release: Release, observation: Observation, catalog: Catalog) -
             f"{parameter.name} is no longer managed and is left alone: {standing.text} stands where we had"
             f" {words(release.ours) or 'no entry'}"
         )
-    outcome = release.restore if release.restore is not None else text_below(observed)
+    outcome = outcome_of(release.restore, release.running, observed)
     sid = sid_for(observed, observation)
     return Wish(parameter, observed, release.restore, outcome, "no longer managed", sid)
 
 
-def text_below(observed: ObservedSetting) -> str | None:
-    """Answer what decides without the entry: the entry for all below an instance's own, else the default."""
+def outcome_of(entry: SettingText, running: str | None, observed: ObservedSetting) -> SettingText:
+    """Answer what is to run with an entry or, without one, what ran before.
+
+    Where that is not known, what decides below it: the entry for all, else the default.
+    """
+    if entry is not None or running is not None:
+        return entry if entry is not None else running
     below = [each for each in observed.origins if each.kind in _BELOW and not each.fault]
     return below[-1].text if below else None
 
