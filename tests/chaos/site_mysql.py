@@ -76,4 +76,4 @@ def clear(server: PrivateMysql) -> None:
     by_hand(server, "DO 0", *(f"DROP EVENT IF EXISTS mysql.`{name}`" for name in names))
     if server.binaries.kind == "mysql":
         by_hand(server, "RESET PERSIST")
-    by_hand(server, f"SET GLOBAL {PARAMETER} = DEFAULT")
+    by_hand(server, f"SET GLOBAL {PARAMETER} = DEFAULT", "SET GLOBAL max_connections = DEFAULT")

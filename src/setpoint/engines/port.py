@@ -196,7 +196,8 @@ class Engine(Protocol):
     def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
         """Answer a writing request that is not carried out where the entry is not exactly this one by then.
 
-        Its driver raises a `SetpointError` instead. The request itself where the engine has no such thing.
+        Its driver raises `StalePlanError` instead, or ends the connection. The request itself where the engine
+        has no such thing.
         """
         ...
 

@@ -204,8 +204,9 @@ class Application:
         """
         try:
             is_written = self._is_written(step, step.do, _prior(step))
-        except RefusedError:
-            self._taken[step.parameter] = self._entry(step.parameter)[0]
+        except RefusedError as fault:
+            if not isinstance(fault, StalePlanError):
+                self._taken[step.parameter] = self._entry(step.parameter)[0]
             raise
         if not is_written:
             message = f"somebody changed {step.parameter} in this very moment"

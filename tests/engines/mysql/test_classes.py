@@ -27,8 +27,8 @@ SECURITY = """
 """
 AVAILABILITY = """
     max_connections port socket max_allowed_packet wait_timeout offline_mode max_statement_time
-    open_files_limit innodb_page_size innodb_log_file_size innodb_redo_log_capacity performance_schema innodb_read_only
-    lock_wait_timeout wsrep_cluster_address
+    open_files_limit innodb_page_size innodb_log_file_size innodb_redo_log_capacity performance_schema
+    innodb_read_only lock_wait_timeout wsrep_cluster_address
 """
 MEMORY = """
     innodb_buffer_pool_size sort_buffer_size join_buffer_size read_buffer_size read_rnd_buffer_size

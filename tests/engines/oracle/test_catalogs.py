@@ -187,21 +187,27 @@ def lasting():
 
 def dynamic():
     changing = {Context.IMMEDIATE, Context.RECONNECT}
-    return [each.name for each in shipped("19").parameters if each.context in changing]
+    found: dict[str, list[str]] = {}
+    for each in shipped("19").parameters:
+        if each.context in changing:
+            found.setdefault(each.category, []).append(each.name)
+    return found
 
 
-@pytest.mark.parametrize("name", dynamic())
-def test_plan_apply_verify_and_undo_end_where_they_began(lasting, name):
+@pytest.mark.parametrize("category", dynamic())
+def test_every_parameter_that_can_change_ends_where_it_began(lasting, category):
     before, catalog = lasting.look()
-    text = another(catalog.get(name), before.settings[name].value)
-    plan = lasting.plan({name: text})
-    if plan.blocked:
-        assert plan.blocked[0].why
-        return
+    names = dynamic()[category]
+    desired = {name: another(catalog.get(name), before.settings[name].value) for name in names}
+    plan = lasting.plan(desired)
+    why = {each.parameter: each.why for each in plan.blocked}
+    assert {step.parameter for step in plan.steps if step.parameter} | why.keys() == set(names)
+    assert all(why.values())
     with closing(lasting.connect()) as driver:
         application = lasting.application(driver, plan)
         verified = application.run()
-        assert all(not each.is_deviation or plan.restarts for each in verified.drifts)
+        waiting = {each.parameter for each in verified.drifts if each.is_deviation}
+        assert waiting == set(plan.restarts)
         application.undo(range(len(plan.steps)))
     after, catalog = lasting.look()
     assert all(

@@ -254,17 +254,17 @@ def test_long_names_share_no_event(server):
 
 
 def test_what_one_entry_is_refused_keeps_no_other_from_being_put_back(server):
-    by_hand(server, *set_statements(server, {"tmp_table_size": "2000000", PARAMETER: OURS}))
+    by_hand(server, *set_statements(server, {"max_connections": "173", PARAMETER: OURS}))
     given = order(
         "partly",
         0.5,
-        Back(parameter="tmp_table_size", ours="2000000", back="not a number", running="x"),
+        Back(parameter="max_connections", ours="173", back="not a number", running="x"),
         Back(parameter=PARAMETER, ours=OURS, back="300000"),
     )
     assert do(server, "arm", given).state is LinkState.ARMED
     await_that(lambda: running(server, PARAMETER) == "300000", "the second was put back")
     await_that(lambda: "not all of an override could be put back" in server.log_tail(), "the server told")
-    assert running(server, "tmp_table_size") == "2000000"
+    assert running(server, "max_connections") == "173"
 
 
 def set_statements(server, settings: dict[str, str]) -> list[str]:

@@ -27,6 +27,7 @@ from setpoint.errors import (
     NotPermittedError,
     RefusedError,
     SetpointError,
+    StalePlanError,
     UnavailableError,
     UnreachableError,
 )
@@ -249,7 +250,7 @@ class MysqlDriver:
         made = fault_of(fault, self._target.instance, self._target.timeout_seconds)
         if is_guarded and made.code == GUARD_FAILED:
             message = "it was changed in this very moment"
-            return RefusedError(message, where=self._target.instance, next_step="plan again")
+            return StalePlanError(message, where=self._target.instance, next_step="plan again")
         if isinstance(made.error, (UnreachableError, UnavailableError)) and made.is_lost:
             with suppress(pymysql.MySQLError, OSError):
                 self._connection.close()

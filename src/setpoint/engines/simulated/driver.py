@@ -28,7 +28,7 @@ from setpoint.engines.simulated.server import (
     set_clock,
     shipped,
 )
-from setpoint.errors import HeldError, InputError, RefusedError, UnreachableError
+from setpoint.errors import HeldError, InputError, RefusedError, StalePlanError, UnreachableError
 
 if TYPE_CHECKING:
     from setpoint.engines.plan import Request
@@ -69,7 +69,7 @@ class SimulatedDriver:
             for name, _, text in (each.partition(" ") for each in request.ahead):
                 if server.persisted.get(name, "") != text:
                     message = f"{name} was changed in this very moment"
-                    raise RefusedError(message, where=self._target.instance)
+                    raise StalePlanError(message, where=self._target.instance)
             return self._answer(server, request.text)
 
     def lock(self, holder: str, *, is_preempting: bool = False) -> None:
