@@ -81,9 +81,10 @@ def test_a_value_that_the_own_catalog_cannot_read_is_not_judged():
 
 
 def test_what_belongs_to_a_module_is_not_judged():
-    found = check(pace="3", extra_speed="4", **{"module.speed": "5"})
+    places = {name: [standing("3")] for name in ("pace", "extra_speed", "module.speed")}
+    found = check_upgrade(places, (), OLDER, NEWER, succession())
     assert found.is_free
-    assert {each.parameter for each in found.unjudged} == {"pace", "extra_speed", "module.speed"}
+    assert {each.parameter for each in found.unjudged} == places.keys()
 
 
 def test_what_is_read_for_some_sessions_only_keeps_nothing_from_starting():

@@ -56,8 +56,7 @@ class MysqlSite(Site):
 
     def set_by_hand(self, text: str, name: str = "shop", parameter: str = PARAMETER) -> None:
         del name
-        verb = "GLOBAL" if self.server.binaries.kind == "mariadb" else "PERSIST"
-        by_hand(self.server, f"SET {verb} {parameter} = {text}")
+        set_by_hand(self.server, parameter, text)
 
     @property
     def is_off(self) -> bool:
@@ -68,6 +67,12 @@ class MysqlSite(Site):
     def events(self) -> list[str]:
         """The events of Setpoint that the server has."""
         return [str(row[0]) for row in by_hand(self.server, EVENTS)]
+
+
+def set_by_hand(server: PrivateMysql, parameter: str, text: str) -> None:
+    """Set a variable for good as a person would, as far as the server itself can."""
+    verb = "GLOBAL" if server.binaries.kind == "mariadb" else "PERSIST"
+    by_hand(server, f"SET {verb} {parameter} = {text}")
 
 
 def clear(server: PrivateMysql) -> None:

@@ -6,7 +6,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from setpoint.catalog import Context
+from setpoint.catalog import Context, Version, compare
+from setpoint.control.upgrade import succession_of
 from setpoint.engines.registry import engine_names, get_engine, shipped_catalog, shipped_versions
 
 from .markdown import cell, code, table
@@ -36,7 +37,7 @@ def _section(engine: str, catalogs: list[Catalog]) -> str:
 
 
 def _family(catalog: Catalog) -> str:
-    return catalog.version.partition(".")[0]
+    return get_engine(catalog.engine).family(Version.parse(catalog.version))
 
 
 def _overview(catalogs: list[Catalog]) -> str:
@@ -58,9 +59,10 @@ def _overview(catalogs: list[Catalog]) -> str:
 
 
 def _changes(older: Catalog, newer: Catalog) -> str:
-    diff = older.diff(newer)
-    rows = [[code(name), "added", " ", " "] for name in diff.added]
-    rows += [[code(name), "removed", " ", " "] for name in diff.removed]
+    diff, found = older.diff(newer), compare(older, newer, succession_of(newer.engine))
+    rows = [[code(each.old), "renamed", code(each.old), code(each.new)] for each in found.renamed]
+    rows += [[code(name), "added", " ", " "] for name in found.added]
+    rows += [[code(name), "removed", " ", " "] for name in found.removed]
     rows += [[code(each.name), each.field, _value(each.old), _value(each.new)] for each in diff.changed]
     return table(["parameter", "what", "before", "after"], rows) if rows else "Nothing changed.\n"
 

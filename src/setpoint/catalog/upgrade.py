@@ -235,9 +235,8 @@ class _Check:
 
     def _is_of_a_module(self, name: str) -> bool:
         source = self.older.find(name)
-        if "." in name or (source is not None and source.extension):
-            return True
-        return self.succession.is_of_a_module(name)
+        is_foreign = "." in name if source is None else bool(source.extension)
+        return is_foreign or self.succession.is_of_a_module(name)
 
     def _note_renaming(self, name: str, standing: Standing, successor: Successor, fate: Fate) -> None:
         self.renamed.append(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from setpoint.config.budget import Claims, compile_claims, typed_values
 from setpoint.config.observation import OriginKind
 from setpoint.config.resolve import Resolved, resolve
@@ -71,7 +73,7 @@ def desired_of(
         template_settings=filled.texts() if filled is not None else None,
         overrides=overrides,
     )
-    resolved = {listed_name(catalog, key): setting for key, setting in resolve(layers, at).items()}
+    resolved = resolve([_listed(layer, catalog) for layer in layers], at)
     return Desired(resolved, filled, facts, claims)
 
 
@@ -135,6 +137,12 @@ def _given_texts(observation: Observation) -> dict[str, SettingText]:
         for name, text in running_texts(observation).items()
         if (origin := observation.settings[name].in_force) is not None and origin.kind not in own
     }
+
+
+def _listed(layer: Layer, catalog: Catalog) -> Layer:
+    """Answer a layer under the instance's own names: some engines know a parameter by several spellings."""
+    settings = {listed_name(catalog, name): text for name, text in layer.settings.items()}
+    return msgspec.structs.replace(layer, settings=settings)
 
 
 def listed_name(catalog: Catalog, name: str) -> str:

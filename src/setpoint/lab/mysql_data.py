@@ -59,8 +59,7 @@ def make_mysql_data(
     if any(data_dir.iterdir()):
         raise LabError("the folder is not empty and holds no data of the server", where=str(data_dir))
     if template is not None and template.is_dir():
-        shutil.copytree(template, data_dir, symlinks=True, dirs_exist_ok=True)
-        (data_dir / _IDENTITY).unlink(missing_ok=True)
+        copy_mysql_data(template, data_dir)
         return
     command = [*binaries.server("--no-defaults"), *as_root(), f"--datadir={data_dir}"]
     initialise = _bootstrap_mariadb if binaries.kind == "mariadb" else _initialise_mysql
@@ -68,6 +67,12 @@ def make_mysql_data(
     (data_dir / _IDENTITY).unlink(missing_ok=True)
     if template is not None:
         keep_template(data_dir, template)
+
+
+def copy_mysql_data(source: Path, data_dir: Path) -> None:
+    """Copy a data folder that no server uses; the copy of MySQL's gets an identity of its own."""
+    shutil.copytree(source, data_dir, symlinks=True, dirs_exist_ok=True)
+    (data_dir / _IDENTITY).unlink(missing_ok=True)
 
 
 def as_root() -> list[str]:

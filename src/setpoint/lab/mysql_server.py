@@ -9,6 +9,7 @@ Its life is that of every private server (``server.py``).
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from setpoint.lab.cluster import template_name
@@ -101,6 +102,14 @@ class PrivateMysql(PrivateServer):
     def fragment_path(self) -> Path:
         """Where a managed fragment belongs: in ``conf_dir``, after what others put there. It is not made."""
         return self.conf_dir / _FRAGMENT
+
+    @property
+    def agent_command(self) -> list[str]:
+        """A command, to run without a shell, that reads the option files and writes the fragment."""
+        from setpoint.engines.mysql import file_agent
+
+        options = ["--fragment", str(self.fragment_path), "--defaults-file", str(self.option_file)]
+        return [sys.executable, "-I", "-S", file_agent.__file__, *options]
 
     # ------------------------------------------------------------------------------------------- inside
 

@@ -168,8 +168,8 @@ def _window_between(earlier: Observation | None, later: Observation) -> Window |
     window = Window((later.at - earlier.at).total_seconds(), growth, is_between=True)
     is_long_enough = window.seconds >= WINDOW_SECONDS or window.transactions >= WINDOW_TRANSACTIONS
     # A counter that fell was reset in between, whatever the epoch says.
-    is_one_epoch = window.seconds > 0 and all(amount >= 0 for amount in growth.values())
-    return window if is_long_enough and is_one_epoch else None
+    is_growing = window.seconds > 0 and all(amount >= 0 for amount in growth.values())
+    return window if is_long_enough and is_growing else None
 
 
 def _window_since(observation: Observation) -> Window | None:

@@ -12,7 +12,7 @@ from setpoint.engines.port import Target
 
 class TestAbacus(EngineConformance):
     @pytest.fixture(autouse=True)
-    def server(self, tmp_path):
+    def made(self, tmp_path):
         self.server = Abacus(str(tmp_path / "abacus.json"))
 
     def subject(self) -> Subject:

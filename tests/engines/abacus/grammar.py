@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.catalog import Unit, UnitSystem
+from setpoint.catalog import Dimension, Unit, UnitSystem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,8 @@ _WORDS = {"yes": True, "no": False}
 class AbacusGrammar:
     """The `Grammar` port."""
 
-    units = UnitSystem(())
+    units = UnitSystem((Unit("GB", Dimension.BYTES, 2**30), Unit("MB", Dimension.BYTES, 2**20)))
+    """What the reserve for the operating system is counted in; no bead is."""
 
     def fold_name(self, name: str) -> str:
         """Names are in lower case."""

@@ -14,7 +14,7 @@ from abacus.grammar import GRAMMAR
 from setpoint.catalog import Catalog, Context, Version
 from setpoint.catalog.catalog import CatalogData
 from setpoint.engines.port import Reply
-from setpoint.errors import HeldError, RefusedError, UnreachableError
+from setpoint.errors import HeldError, RefusedError, StalePlanError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -80,7 +80,7 @@ class AbacusDriver:
         with self._server.alone() as state:
             self._check(state)
             if any(state["entries"].get(name) != text for name, text in map(json.loads, request.ahead)):
-                raise RefusedError("the entry moved", where=self._instance)
+                raise StalePlanError("the entry moved", where=self._instance)
             verb, _, rest = request.text.partition(" ")
             name, _, text = rest.partition(" ")
             if verb == "all":

@@ -12,6 +12,7 @@ from tests.engines.oracle.plsql import BlockError, Reader
 from tests.engines.oracle.views import fill
 
 _LISTED = re.compile(r"LISTAGG\((.*?), ', '\) WITHIN GROUP \(ORDER BY ordinal\)")
+_DICTIONARY = re.compile(r"\b(session_privs|all_users|user_scheduler_jobs)\b")
 _VIEWS = re.compile(r"\bg?v\$\w+")
 
 
@@ -91,11 +92,15 @@ class Connection:
         return []
 
     def block(self, text, binds):
+        if self.database.open_mode == "MOUNTED":
+            raise Fault(6553, "PLS-213: package STANDARD not accessible")
         Reader(text, self, binds).run()
         self.database.state += 1
         return []
 
     def rows(self, text, binds):
+        if self.database.open_mode == "MOUNTED" and _DICTIONARY.search(text):
+            raise Fault(1219, "database or pluggable database not open")
         hidden = {view.lower() for view in _VIEWS.findall(text.lower())} & self.database.unseen
         if hidden:
             raise Fault(942, "table or view does not exist")

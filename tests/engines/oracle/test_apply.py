@@ -193,10 +193,33 @@ def test_what_the_broker_keeps_is_changed_through_it(stage):
 
 
 def test_a_standby_is_told_and_takes_changes_of_its_own(stage):
-    stage.database.role, stage.database.open_mode = "PHYSICAL STANDBY", "MOUNTED"
+    stage.database.role, stage.database.open_mode = "PHYSICAL STANDBY", "READ ONLY WITH APPLY"
     assert stage.look()[0].facts.role == "standby"
     stage.apply({"undo_retention": "1800"})
     assert stage.setting("undo_retention").value == "1800"
+
+
+def test_a_database_that_is_only_mounted_is_seen_by_a_dba_and_not_changed(stage):
+    stage.database.role, stage.database.open_mode = "PHYSICAL STANDBY", "MOUNTED"
+    stage.database.is_dba = True
+    observation, _ = stage.look()
+    assert (observation.facts.role, observation.unseen) == ("standby", ())
+    assert observation.facts.is_superuser
+    plan = stage.plan({"undo_retention": "1800"})
+    assert "mounted and not open" in plan.blocked[0].why
+    assert "ALTER SYSTEM SET undo_retention = 1800" in plan.operator_steps[0]
+
+
+def test_undoing_over_a_value_in_memory_is_told_and_leaves_the_new_state(stage):
+    stage.database.meddle("open_cursors", "300")
+    with closing(stage.connect()) as driver:
+        driver._exchange("ALTER SYSTEM SET open_cursors = 800 SCOPE=MEMORY SID='*'")
+        application = stage.application(driver, stage.plan({"open_cursors": "500"}))
+        application.run()
+        with pytest.raises(ApplyError, match="read back wrong"):
+            application.undo([0])
+    assert stage.setting("open_cursors").value == "500"
+    assert stage.setting("open_cursors").entry.text == "500"
 
 
 def test_standbys_go_first_where_they_would_stop(stage):

@@ -167,6 +167,13 @@ def test_what_is_no_name_stands_in_no_statement(name):
         quote_name(name)
 
 
+@pytest.mark.parametrize(
+    ("size", "written"), [("0", "0"), ("1536", "1536"), ("3K", "3K"), ("2TB", "2048G"), ("1P", "1048576G")]
+)
+def test_a_size_is_written_with_a_letter_that_every_release_takes(size, written):
+    assert literal(shipped("19").get("sga_target"), size) == written
+
+
 @pytest.mark.parametrize("text", ["", "'open", "1Q", "1.5", "12 34"])
 def test_a_text_that_is_no_number_is_refused(text):
     with pytest.raises(InputError):

@@ -110,6 +110,11 @@ def test_orders_are_told_apart_by_override_and_by_deadline(stage):
     ("change", "state", "word"),
     [
         (lambda d: setattr(d, "role", "PHYSICAL STANDBY"), LinkState.ABSENT, "standby"),
+        (
+            lambda d: d.__dict__.update(role="PHYSICAL STANDBY", open_mode="MOUNTED"),
+            LinkState.ABSENT,
+            "standby",
+        ),
         (lambda d: d.privileges.discard("CREATE JOB"), LinkState.FAILED, "CREATE JOB"),
         (lambda d: d.privileges.discard("ALTER SYSTEM"), LinkState.FAILED, "ALTER SYSTEM"),
         (lambda d: d.meddle("job_queue_processes", "0"), LinkState.FAILED, "job_queue_processes"),

@@ -292,6 +292,7 @@ def test_a_refusal_of_the_server_leaves_the_old_state(setpoint, server):
 def test_names_are_taken_as_option_files_write_them(setpoint, server):
     setpoint.apply(ask(setpoint, **{"Max-Connections": "171", "loose-innodb-io-capacity": "300"}))
     assert (running(server, "max_connections"), running(server, "innodb_io_capacity")) == ("171", "300")
+    assert drift_of(setpoint, "max_connections").drift_class is DriftClass.IN_SYNC
     assert setpoint.plan(NAME).plan.is_empty
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.nursery import Nursery
 from tests.chaos.site import await_that
-from tests.chaos.site_mysql import ENGINES, OURS, PARAMETER, THEIRS, MysqlSite, clear
+from tests.chaos.site_mysql import ENGINES, OURS, PARAMETER, THEIRS, MysqlSite, clear, set_by_hand
 from tests.live.mysql.scene import by_hand, running, target_of
 
 from setpoint.config.override import LinkKind, LinkState, OverrideState
@@ -254,7 +254,8 @@ def test_long_names_share_no_event(server):
 
 
 def test_what_one_entry_is_refused_keeps_no_other_from_being_put_back(server):
-    by_hand(server, *set_statements(server, {"max_connections": "173", PARAMETER: OURS}))
+    for name, text in {"max_connections": "173", PARAMETER: OURS}.items():
+        set_by_hand(server, name, text)
     given = order(
         "partly",
         0.5,
@@ -265,11 +266,6 @@ def test_what_one_entry_is_refused_keeps_no_other_from_being_put_back(server):
     await_that(lambda: running(server, PARAMETER) == "300000", "the second was put back")
     await_that(lambda: "not all of an override could be put back" in server.log_tail(), "the server told")
     assert running(server, "max_connections") == "173"
-
-
-def set_statements(server, settings: dict[str, str]) -> list[str]:
-    verb = "GLOBAL" if server.binaries.kind == "mariadb" else "PERSIST"
-    return [f"SET {verb} {name} = {text}" for name, text in settings.items()]
 
 
 def test_a_login_without_the_right_is_told_and_the_guard_process_armed(server, tmp_path):
@@ -369,7 +365,7 @@ def test_a_server_restarted_before_the_deadline_is_put_back_at_it(kind, start_ma
     start = {"mariadb": start_mariadb, "mysql": start_mysql}[kind]
     server = start(conf={"event_scheduler": "ON"})
     site = MysqlSite(tmp_path, server)
-    override = site.start(site.host(), seconds=8.0)
+    override = site.start(site.host(), seconds=5.0)
     server.restart()
     assert datetime.now(UTC) < override.deadline
     assert len(site.events) == 1

@@ -53,7 +53,7 @@ _RETRY_SECONDS = 0.1
 _HANDOVER_SECONDS = 0.02
 _PARTING_SECONDS = 1.0
 _MILLISECONDS = 1000
-_NOT_PERMITTED = frozenset({"ORA-00942", "ORA-01031", "ORA-01039", "ORA-01720", "ORA-41900"})
+_NOT_PERMITTED = frozenset({"ORA-00942", "ORA-01031", "ORA-01039", "ORA-01219", "ORA-01720", "ORA-41900"})
 _MISSING_PACKAGE = "PLS-00201"
 _GONE_ALREADY = frozenset({"ORA-00026", "ORA-00027", "ORA-00030", "ORA-00031"})
 _BUSY = frozenset({"ORA-00054", "ORA-00020", "ORA-04021", "ORA-30006"})
@@ -306,7 +306,8 @@ class OracleDriver:
             return UnavailableError(said, where=where, next_step="try again when the server is less busy")
         if code == f"ORA-{MOVED}":
             # Nothing was refused: the same request may be right once the entry was looked at again.
-            return UnavailableError(said.partition(": ")[2], where=where, next_step="plan again")
+            words = said.partition(": ")[2].partition("; ")[0]
+            return UnavailableError(words, where=where, next_step="plan again")
         return RefusedError(f"the server refused: {said}", where=where)
 
     def _drop_lost(self) -> None:

@@ -30,7 +30,7 @@ def sga_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
     start, it only remarks.
     """
     if not evidence.number("memory_target"):
-        yield from _grow(evidence, "sga_target", "seconds of database time", ceiling="sga_max_size")
+        yield from _grow(evidence, "sga_target", "database time", ceiling="sga_max_size")
 
 
 def memory_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
@@ -38,7 +38,7 @@ def memory_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
 
     Beyond `memory_max_target`, which is set at the start, it only remarks.
     """
-    yield from _grow(evidence, "memory_target", "seconds of database time", ceiling="memory_max_target")
+    yield from _grow(evidence, "memory_target", "database time", ceiling="memory_max_target")
 
 
 def cache_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
@@ -100,21 +100,21 @@ def _grow(evidence: Evidence, name: str, what: str, *, ceiling: str = "") -> Ite
         return
     target, cost = next((size, cost) for size, cost in larger if now - cost >= _MOST * best)
     seen = {
-        "now": f"{now:.0f} {what}",
-        "then": f"{cost:.0f} {what}",
+        f"{what} now": f"{now:.0f}",
+        f"{what} then": f"{cost:.0f}",
         "from": evidence.size(current),
         "to": evidence.size(target),
     }
     limit = evidence.number(ceiling) if ceiling else None
     if limit is not None and target > limit:
-        text = f"{evidence.size(target)} of {name} would save {1 - cost / now:.0%} of the {what}"
+        text = f"with {evidence.size(target)} of {name} the server estimates {1 - cost / now:.0%} off {what}"
         yield Remark(text, seen, f"raise {ceiling}, which is {evidence.size(limit)}, at the next restart")
         return
     yield Proposal(
         name,
         target,
-        reason=f"the server estimates {1 - cost / now:.0%} fewer {what} at {evidence.size(target)}",
-        expected=f"{cost:.0f} {what} where there were {now:.0f}",
+        reason=f"the server estimates {1 - cost / now:.0%} off {what} at {evidence.size(target)}",
+        expected=f"{what}: {cost:.0f} where it was {now:.0f}",
         risk="takes memory from the host",
         evidence=seen,
     )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _ACTION_CHARACTERS = 4000
 """The most that the scheduler takes as a job's block."""
 _LETTERS = (("T", 40), ("G", 30), ("M", 20), ("K", 10))
+_ROLE = "(SELECT MAX(database_role) FROM v$database)"
 _GROUND = """
 SELECT {role},
   (SELECT MAX('TRUE') FROM session_privs WHERE privilege IN ('CREATE JOB', 'CREATE ANY JOB')),
@@ -101,8 +102,8 @@ class SchedulerSwitch:
 def _obstacle() -> Generator[Request, Reply, Armed | None]:
     """Answer why there is no switch here, or none that would act; None where nothing is in the way."""
     reply = yield Request(
-        text=_GROUND.format(role="(SELECT MAX(database_role) FROM v$database)"),
-        fallbacks=(_GROUND.format(role="NULL"),),
+        text=_GROUND.format(role=_ROLE),
+        fallbacks=(_GROUND.format(role="NULL"), f"SELECT {_ROLE}, NULL, NULL, NULL FROM dual"),
     )
     ground = _Ground(*reply.rows[0])
     if ground.role not in (None, "PRIMARY"):

@@ -23,8 +23,9 @@ def advise(stage: Stage) -> tuple[Advice, Template]:
     """Act 4: run the load, then ask again; answer the advice and the template that fits best."""
     narrator, options = stage.narrator, stage.options
     narrator.act("Advice from evidence")
-    load, seconds = stage.load(), options.evidence_seconds
-    narrator.say(f"pgbench's TPC-B script runs for {seconds:.0f} s with {options.clients} clients.")
+    load, seconds = stage.player.load(options.clients), options.evidence_seconds
+    load_name = stage.cast.script.load
+    narrator.say(f"{load_name} runs for {seconds:.0f} s with {options.clients} clients.")
     result = load.run(
         seconds, lambda gone, rate: narrator.progress(gone / seconds, f"{rate:.0f} transactions/s")
     )

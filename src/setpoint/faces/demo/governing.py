@@ -12,7 +12,6 @@ from setpoint.faces.demo.stage import AUTHOR, INSTANCE
 from setpoint.faces.demo.wording import count
 from setpoint.integrations.keys import write_new
 from setpoint.policy.person import Grant, Person, Role
-from setpoint.policy.starters import starter_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from setpoint.faces.demo.stage import Stage
     from setpoint.policy.approval import Change
 
-POLICY = "postgresql-safety"
-RULE = "careful"
-PARAMETER = "synchronous_commit"
-VALUE = "off"
 APPROVER = "mara"
 _LASTS = timedelta(days=1)
 
@@ -42,7 +37,7 @@ class House:
 
 def govern(stage: Stage) -> House:
     """Act 10: put a policy in force, make two people known, and take one change through it."""
-    narrator = stage.narrator
+    narrator, careful = stage.narrator, stage.cast.script.careful
     narrator.act("A change that takes two")
     _put_policy(stage)
     house = _open_house(stage)
@@ -51,7 +46,8 @@ def govern(stage: Stage) -> House:
     narrator.say(f"{AUTHOR} applies it all the same. {_shown(refusal)}")
     runs = _running(stage)
     stage.report.promise(
-        f"refused without an approval: {PARAMETER} is still {runs}", holds=bool(refusal) and runs != VALUE
+        f"refused without an approval: {careful.parameter} is still {runs}",
+        holds=bool(refusal) and runs != careful.value,
     )
     change = _propose(stage, house, planned)
     own = _refusal_of(lambda: house.lin.governance.approve(change.id))
@@ -63,7 +59,7 @@ def govern(stage: Stage) -> House:
     promise_verified(stage, f"{AUTHOR} applied it", planned.plan, verified, narrator.elapsed_s - began)
     spent, _ = house.lin.governance.change(change.id)
     stage.report.sections["governance"] = {
-        "policy": POLICY,
+        "policy": careful.policy,
         "plan": planned.plan.hash,
         "change": change.id,
         "needs": [f"{need.key}: {need.quorum}" for need in change.needs],
@@ -78,22 +74,22 @@ def govern(stage: Stage) -> House:
 
 def _put_policy(stage: Stage) -> None:
     """Put a shipped policy in force, still as a single user, and show the rule that will speak."""
-    narrator, text = stage.narrator, starter_text(POLICY)
-    reason = "what could lose data takes a second person"
-    revision = stage.setpoint.governance.put_policy(POLICY, text, reason=reason)
+    narrator, careful = stage.narrator, stage.cast.script.careful
+    text, reason = careful.document(), "what could lose data takes a second person"
+    revision = stage.setpoint.governance.put_policy(careful.policy, text, reason=reason)
     narrator.say(
-        f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy {POLICY} that "
-        f"comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. The rule that will "
+        f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy {careful.policy} "
+        f"that comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. The rule that will "
         "speak:"
     )
-    for line in _rule_lines(text):
+    for line in _rule_lines(text, careful.rule):
         narrator.show(line)
 
 
-def _rule_lines(text: str) -> list[str]:
+def _rule_lines(text: str, rule: str) -> list[str]:
     """Answer a rule's own lines in a policy document."""
     lines = text.splitlines()
-    first = lines.index(f"  - id: {RULE}")
+    first = lines.index(f"  - id: {rule}")
     rest = lines[first + 1 :]
     length = next((at for at, line in enumerate(rest) if not line.startswith("    ")), len(rest))
     return [line.removeprefix("  ") for line in lines[first : first + 1 + length]]
@@ -138,10 +134,11 @@ def _person(name: str, shown: str, *roles: Role) -> Person:
 
 def _plan(stage: Stage, lin: Setpoint) -> Planned:
     """Ask for a locked parameter's move, and plan it."""
+    careful = stage.cast.script.careful
     reason = "tonight's import may lose its last moments"
-    lin.change_settings(f"instance:{INSTANCE}", {PARAMETER: VALUE}, reason=reason)
+    lin.change_settings(f"instance:{INSTANCE}", {careful.parameter: careful.value}, reason=reason)
     planned = lin.plan(INSTANCE)
-    stage.narrator.say(f"{AUTHOR} wants {PARAMETER} = {VALUE}: {reason}.")
+    stage.narrator.say(f"{AUTHOR} wants {careful.parameter} = {careful.value}: {reason}.")
     tell_plan(stage, planned)
     rows = [(each.outcome.word, each.rule, each.text) for each in planned.verdict.reasons]
     stage.narrator.table(("policy says", "by rule", "because"), rows)
@@ -169,7 +166,7 @@ def _approve(stage: Stage, house: House, change: Change) -> None:
 
 def _running(stage: Stage) -> str:
     """Ask the server itself."""
-    return stage.ask()(f"show {PARAMETER}")
+    return stage.player.running(stage.cast.script.careful.parameter)
 
 
 def _refusal_of(deed: Callable[[], object]) -> str:

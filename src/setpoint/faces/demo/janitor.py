@@ -13,12 +13,15 @@ from pathlib import Path
 
 SERVER_LIMIT_S = 30.0
 REMOVAL_LIMIT_S = 10.0
+KEEPER = "k"
+"""The socket of a server's keeper (``setpoint.lab.server``), which goes last when the server has ended."""
+
 _POLL_S = 0.05
 
 
 def is_in_use(folder: Path) -> bool:
-    """Tell whether a server's data lies directly below the folder with that server's mark in it."""
-    return any(folder.glob("*/postmaster.pid"))
+    """Tell whether a server is at work below the folder: its data has its mark in it, or its keeper is there."""
+    return any(folder.glob("*/postmaster.pid")) or any(folder.glob(f"*/{KEEPER}"))
 
 
 def remove(folder: Path) -> bool:

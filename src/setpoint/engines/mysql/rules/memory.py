@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.engines.mysql.rules.reading import DOCS, GB, KB, MB, count, step_down, step_up
+from setpoint.engines.mysql.rules.reading import DOCS, GB, KB, MB, count, per_second, step_down, step_up
 from setpoint.recommend import Proposal, Remark, Rule, Severity
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ _MOST_INSTANCES = 8
 def buffer_pool_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
     """Raise `innodb_buffer_pool_size` when it is read through and the data does not fit.
 
-    Fires when at least one page request in a thousand misses, at least one for ten transactions, the misses
-    add up to more than twice what the pool holds (so that filling it once does not count), and the data is
+    Fires when at least one page request in a thousand misses, at least ten each second do, the misses add up to more than twice what the pool holds (so that filling it once does not count), and the data is
     larger than the pool. Proposes the data with a quarter to spare, at most three quarters of the memory
     (half of it where reads pass through the page cache as well) and what the budget holds, in steps that
     the server keeps after a restart, too. Where there is no room it says so. On MariaDB with 1.1 GB
@@ -35,7 +34,7 @@ def buffer_pool_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
     if pool is None or data is None or host is None or not requests or data <= pool:
         return
     read_bytes = misses * (evidence.number("innodb_page_size") or _PAGE_BYTES)
-    is_felt = misses / requests >= 0.001 and (evidence.per_transaction("buf.physical_reads") or 0) >= 0.1
+    is_felt = misses / requests >= 0.001 and per_second(evidence, "buf.physical_reads") >= 10
     if not is_felt or read_bytes <= 2 * pool:
         return
     seen = {

@@ -85,6 +85,9 @@ def _forbidden(wish: Wish, observation: Observation) -> _Reason | None:
     if observation.facts.is_managed_service:
         step = f"in the settings of {service}: {wish.name} = {words(wish.outcome)}"
         return _Reason(f"{service} does not allow ALTER SYSTEM", "change it in the service's settings", step)
+    if observation.facts.sources.get("open_mode") == "MOUNTED":
+        why = "the database is mounted and not open: it runs no PL/SQL, so nothing could be guarded"
+        return _Reason(why, "open it, or let a DBA do it", f"as a DBA: {_statement(wish)}")
     if observation.alterable is not None and wish.name not in observation.alterable:
         why = "this login may not change it"
         step = f"as a DBA: {_statement(wish)}"

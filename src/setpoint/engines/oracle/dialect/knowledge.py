@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from setpoint.catalog import Parameter
 
 NAME = "oracle"
-BIG, PDB, SID, DEPRECATED, NOT_SYSTEM = "big integer", "per PDB", "per SID", "deprecated", "session only"
-"""Flags of a parameter: written with K, M, G; may differ in a PDB; may differ on an instance; and so on."""
+BIG, BASIC, DEPRECATED = "big integer", "basic", "deprecated"
+PDB, SID, SESSION, NOT_SYSTEM = "per PDB", "per SID", "per session", "session only"
+"""Flags of a parameter: how it is written, and where else than for all it may have a value of its own."""
 
 LISTS = frozenset({
     "control_files", "db_file_name_convert", "dispatchers", "event", "fal_server", "log_file_name_convert",

@@ -63,7 +63,7 @@ def literal(parameter: Parameter, text: SettingText) -> str:
     if isinstance(value, str):
         return quote_literal(value)
     if parameter.kind is Kind.SIZE and BIG in parameter.flags:
-        return parameter.format(value, GRAMMAR).removesuffix("B")
+        return _sized(int(value))
     return str(int(value))
 
 
@@ -137,6 +137,14 @@ BEGIN
     RAISE_APPLICATION_ERROR(-{MOVED}, {quote_literal(f"{name} was changed in this very moment")});
   END IF;
 END;"""
+
+
+def _sized(size_bytes: int) -> str:
+    """Write a size with the largest letter that it is whole in; the server takes K, M and G everywhere."""
+    for letter, shift in (("G", 30), ("M", 20), ("K", 10)):
+        if size_bytes and size_bytes % (1 << shift) == 0:
+            return f"{size_bytes >> shift}{letter}"
+    return str(size_bytes)
 
 
 def _texts() -> str:

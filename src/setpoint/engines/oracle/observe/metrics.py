@@ -1,7 +1,7 @@
 """Counters and gauges under their canonical names, and the memory advice as evidence for rules.
 
 Advice is kept as ``advice.PARAMETER.BYTES``: what the server estimates for that parameter at that size. For
-`sga_target` and `memory_target` it is database time in seconds, for `db_cache_size` blocks read, for
+`sga_target` and `memory_target` it is database time, for `db_cache_size` blocks read, for
 `pga_aggregate_target` how often the target would not be kept.
 """
 

@@ -96,8 +96,10 @@ def _aliases(fact: Parameter | None, kind: Kind) -> dict[str, str]:
 def _flags(row: ParameterRow) -> tuple[str, ...]:
     told = {
         knowledge.BIG: row.type_number == _BIG,
+        knowledge.BASIC: row.basic == _TRUE,
         knowledge.PDB: row.pdb_change == _TRUE,
         knowledge.SID: row.instance_change == _TRUE,
+        knowledge.SESSION: row.session_change == _TRUE,
         knowledge.DEPRECATED: row.deprecated == _TRUE,
         knowledge.NOT_SYSTEM: row.name in knowledge.SESSION_ONLY,
     }

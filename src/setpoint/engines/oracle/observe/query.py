@@ -66,8 +66,18 @@ _SELF = (
     f"(SELECT MAX(username) FROM all_users WHERE username IN {_SERVICE_USERS})",
     PINNED,
 )
+_SELF_MOUNTED = (
+    *_SELF[:6],
+    "SYS_CONTEXT('USERENV', 'ISDBA')",
+    "NULL",
+    PINNED,
+)
+"""As long as a database is not open there is no dictionary, and only those log in who may do anything."""
 _INSTANCE = _part(
     "I", (*_SELF, "d.database_role", "d.open_mode"), "FROM v$instance i CROSS JOIN v$database d"
+)
+_INSTANCE_MOUNTED = _part(
+    "I", (*_SELF_MOUNTED, "d.database_role", "d.open_mode"), "FROM v$instance i CROSS JOIN v$database d"
 )
 _INSTANCE_ALONE = _part("I", _SELF, "FROM v$instance i")
 _OTHERS = _part("N", ("inst_name",), "FROM v$active_instances")
@@ -107,10 +117,15 @@ _ADVICE = (
         " AND TO_CHAR(block_size) = (SELECT MAX(value) FROM v$system_parameter WHERE name = 'db_block_size')",
     ),
 )
-_CORE = (_PARAMETERS, _ITEMS, _FILE, _WORDS, _SESSION, _INSTANCE)
+_SETTINGS = (_PARAMETERS, _ITEMS, _FILE, _WORDS, _SESSION)
 _EXTRA = (_OTHERS, _HOST, _GRANULE, _DATA, _COUNTERS, _LIMITS, *_ADVICE)
-LEVELS = ((*_CORE, *_EXTRA), _CORE, (_PARAMETERS, _INSTANCE_ALONE))
-"""The parts of the query, and what is left of them for logins that may see less."""
+LEVELS = (
+    (*_SETTINGS, _INSTANCE, *_EXTRA),
+    (*_SETTINGS, _INSTANCE_MOUNTED, *_EXTRA),
+    (*_SETTINGS, _INSTANCE),
+    (_PARAMETERS, _INSTANCE_ALONE),
+)
+"""The parts of the query; without a dictionary; and what is left of them for logins that may see less."""
 
 
 def observe() -> Request:

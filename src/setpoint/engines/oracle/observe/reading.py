@@ -113,7 +113,7 @@ def _facts(answer: Answer, version: Version, at: datetime, place: Place) -> Fact
 def _surroundings(answer: Answer, place: Place) -> dict[str, str]:
     """Answer in words where the instance stands; what makes statements reads it from here."""
     return {
-        "instance": place.instance,
+        "instance": f"{place.instance}, number {answer.instance.number}",
         "sid": place.pinned or "",
         "container": place.container,
         "open_mode": answer.instance.open_mode or "",

@@ -83,8 +83,8 @@ class Answer(msgspec.Struct, frozen=True):
     is_load_seen: bool
 
 
-_LEAST_LEVEL = 2
-"""The number of the text that shows neither the parameter file nor the role."""
+_LESSER_LEVEL, _LEAST_LEVEL = 2, 3
+"""The numbers of the texts without the load, and without the parameter file and the role besides."""
 
 
 def decode_answer(reply: Reply) -> Answer:
@@ -119,7 +119,7 @@ def _decode(reply: Reply) -> Answer:
             if size is not None and estimate is not None
         ),
         is_file_seen=reply.fallback < _LEAST_LEVEL,
-        is_load_seen=reply.fallback == 0,
+        is_load_seen=reply.fallback < _LESSER_LEVEL,
     )
 
 
