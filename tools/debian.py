@@ -151,7 +151,8 @@ def fetch_tree(name: str, pin: dict[str, Any]) -> str:
     product, _, series = name.partition("-")
     program = pin["programs"][0]
     for tree in sorted(ENGINES.glob(f"{product}-{series}.*" if series else f"{product}-*.*")):
-        if tree.is_dir() and run_inside(tree, program, "--version", is_needed=False):
+        is_whole = all((tree / "lib" / "plugin" / plugin).is_file() for plugin in pin.get("plugins", ()))
+        if is_whole and run_inside(tree, program, "--version", is_needed=False):
             return f"{tree} (was there)"
     archives = locate_archives(pin["suites"])
     with (
@@ -189,6 +190,8 @@ def lay_out(files: Path, tree: Path, programs: Iterable[str]) -> None:
         *files.glob(f"usr/lib/{MULTIARCH}/libmariadb3/plugin"),
     ):
         plugins.rename(tree / "lib" / "plugin")
+    for provider in files.glob("usr/lib/galera/*.so"):
+        shutil.copy2(provider, tree / "lib" / "plugin" / provider.name)
     for data in (
         path for name in ("mysql", "mariadb", "sysbench") for path in files.glob(f"usr/share/{name}")
     ):

@@ -30,6 +30,7 @@ class Server(Protocol):
     engine: str
     target: str
     restart_command: str
+    agent_command: str
     first: Mapping[str, str]
     second: Mapping[str, str]
 
@@ -54,6 +55,7 @@ class Scene:
                 engine=self.server.engine,
                 target=self.server.target,
                 restart_command=self.server.restart_command,
+                agent_command=self.server.agent_command,
             )
             setpoint.add_instance(NAME, instance, reason="registered")
             setpoint.change_settings(PART, self.server.first, reason="first")
@@ -161,7 +163,8 @@ def demand_truth(scene: Scene, planned: Planned) -> None:
     wanted = {**scene.server.first, **scene.server.second}
     persisted, running = scene.state()
     left = {n for n, text in wanted.items() if not text == running[n] == persisted.get(n)}
-    assert {step.parameter for step in planned.plan.steps if step.parameter} == left
+    planned_for = {step.parameter for step in planned.plan.steps if step.parameter}
+    assert planned_for == left, f"planned for {planned_for}, left are {left}: {persisted}, {running}"
 
 
 def demand_record(scene: Scene) -> None:
@@ -192,7 +195,8 @@ def take_back(
 ) -> None:
     with scene.open() as setpoint:
         setpoint.undo(NAME, may_restart=may_restart)
-        assert scene.state() == (state or scene.first)
+        wanted = state or scene.first
+        assert scene.state() == wanted, f"{scene.state()}, not {wanted}"
         assert not setpoint.plan(NAME).unfinished
 
 
@@ -202,7 +206,7 @@ def remove_all(scene: Scene) -> None:
         names = setpoint.configuration().instance(NAME).settings
         setpoint.change_settings(PART, {}, removed=names, reason="leave it")
         setpoint.apply(setpoint.plan(NAME).plan, may_restart=True)
-        assert scene.state() == scene.beginning
+        assert scene.state() == scene.beginning, f"{scene.state()}, not {scene.beginning}"
         assert not setpoint._context.store.journal.owned(NAME)
         after = setpoint.plan(NAME)
         assert after.plan.is_empty

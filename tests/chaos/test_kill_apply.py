@@ -42,6 +42,7 @@ RESTART = "import sys; from setpoint.engines.simulated.driver import restart; re
 
 class SimulatedServer:
     engine = "simulated"
+    agent_command = ""
     first: Mapping[str, str] = {"sort_memory": "16384", "durable": "off"}
     second: Mapping[str, str] = {
         "sort_memory": "32768",

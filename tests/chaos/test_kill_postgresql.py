@@ -32,6 +32,7 @@ POINTS = [pytest.param(FEW, id="few"), pytest.param(ALL, id="all", marks=pytest.
 
 class PostgresServer:
     engine = "postgresql"
+    agent_command = ""
     first: Mapping[str, str] = {"work_mem": "16384", "jit": "off"}
     second: Mapping[str, str] = {
         "work_mem": "32768",

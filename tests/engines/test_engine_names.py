@@ -13,7 +13,10 @@ NAMES = {*engine_names(), "mariadb", "mysql", "oracle", "postgresql", "sqlserver
 
 _STORE = "the database the store itself lives in, by the scheme of its URL or its SQLAlchemy dialect"
 _PROGRAMS = "the lab starts server programs, and the two programs of one family take other words"
+_CASTS = "which server the demonstration is played on: a choice of its own, with a module for each"
 ALLOWED = {
+    "faces/demo/casts.py": _CASTS,
+    "faces/demo/mariadb.py": _CASTS,
     "faces/wiring.py": _STORE,
     "store/connections.py": _STORE,
     "store/schema.py": _STORE,

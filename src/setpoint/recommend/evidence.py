@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.budget import BudgetVerdict, Claims, judge, largest_fit, typed_values
 from setpoint.config.variables import Type, show, to_base
-from setpoint.workload.metrics import GAUGES, is_one_epoch
+from setpoint.workload.metrics import is_gauge, is_one_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,7 +160,7 @@ def _window_between(earlier: Observation | None, later: Observation) -> Window |
     growth = {
         name: value - earlier.metrics[name]
         for name, value in later.metrics.items()
-        if name in earlier.metrics and name not in GAUGES
+        if name in earlier.metrics and not is_gauge(name)
     }
     for position, counter in POSITIONS.items():
         if position in growth:
@@ -175,6 +175,9 @@ def _window_between(earlier: Observation | None, later: Observation) -> Window |
 def _window_since(observation: Observation) -> Window | None:
     if observation.metrics_since is None or observation.metrics_since >= observation.at:
         return None
-    beginningless = GAUGES | POSITIONS.keys()
-    growth = {name: value for name, value in observation.metrics.items() if name not in beginningless}
+    growth = {
+        name: value
+        for name, value in observation.metrics.items()
+        if not is_gauge(name) and name not in POSITIONS
+    }
     return Window((observation.at - observation.metrics_since).total_seconds(), growth, is_between=False)

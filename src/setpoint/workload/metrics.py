@@ -52,6 +52,11 @@ KINDS: Mapping[str, MetricKind] = {
 """The kind of every canonical metric, by its name."""
 
 
+def is_gauge(name: str) -> bool:
+    """Tell whether a metric tells a state; what an engine's own advisors estimate (``advice.``) does, too."""
+    return name in GAUGES or name.startswith("advice.")
+
+
 def is_one_epoch(earlier: Observation, later: Observation) -> bool:
     """Tell whether two observations count from one beginning.
 

@@ -24,7 +24,7 @@ def server(mysql_family_each):
 
 
 def test_what_a_fast_writer_finished_before_we_write_is_never_overwritten(server):
-    """Their write ends at any moment of our look; ours may then come through only over what we saw."""
+    """Their write ends during our look, or after it; ours may then come through only over what we saw."""
     engine = ENGINES[server.binaries.kind]
     verb = "GLOBAL" if server.binaries.kind == "mariadb" else "PERSIST"
     lost, refused = [], 0
@@ -38,8 +38,11 @@ def test_what_a_fast_writer_finished_before_we_write_is_never_overwritten(server
             cursor.execute(f"SET {verb} {PARAMETER} = {65536 + number * 4}")
             theirs = THEY_ADD + number * 4
             writing = threading.Thread(target=cursor.execute, args=(f"SET {verb} {PARAMETER} = {theirs}",))
-            writing.start()
+            if number % 2:
+                writing.start()
             seen = engine.read_entry(PARAMETER, driver.run(engine.entry(PARAMETER)))
+            if not number % 2:
+                writing.start()
             writing.join()
             request = Request(text=f"SET {verb} {PARAMETER} = {WE_ADD + number * 4}", is_read_only=False)
             try:
@@ -50,7 +53,7 @@ def test_what_a_fast_writer_finished_before_we_write_is_never_overwritten(server
                 if seen != str(theirs):
                     lost.append(number)
     assert lost == []
-    assert refused
+    assert refused >= ROUNDS // 2
 
 
 def test_of_many_who_want_the_lock_at_once_one_has_it(server):

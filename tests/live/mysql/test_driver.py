@@ -80,7 +80,7 @@ def test_what_fails_in_the_middle_of_a_message_leaves_the_connection_usable(driv
 
 
 def test_a_value_that_the_server_would_cut_is_refused(driver):
-    with pytest.raises(RefusedError, match="another value than it was given"):
+    with pytest.raises(RefusedError, match="max_connect_errors"):
         driver.run(Request(text="SET GLOBAL max_connect_errors = 0", is_read_only=False))
 
 
@@ -280,9 +280,11 @@ def test_a_login_that_is_none_is_told(server):
 
 def test_too_many_connections_are_unreachable_and_over_when_they_are(server):
     by_hand(server, "CREATE USER IF NOT EXISTS plain@localhost", "SET GLOBAL max_connections = 10")
-    with ExitStack() as stack, pytest.raises(UnreachableError, match="Too many connections"):
-        for _ in range(11):
+    with ExitStack() as stack:
+        for _ in range(10):
             stack.enter_context(closing(connect(server.dsn_for(user="plain"))))
+        with pytest.raises(UnreachableError, match="Too many connections"):
+            connect(server.dsn_for(user="plain"))
     await_that(lambda: can_connect(server), "there is room again")
     by_hand(server, "SET GLOBAL max_connections = DEFAULT", "DROP USER plain@localhost")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from setpoint.config.observation import Observation
-from setpoint.workload.metrics import GAUGES, KINDS, level
+from setpoint.workload.metrics import KINDS, is_gauge, level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ def shifts_of(phases: Sequence[Phase], held: frozenset[str], written: frozenset[
 def _effect(name: str, before: Figure | None, during: Figure | None, after: Figure | None) -> Effect:
     return Effect(
         metric=name,
-        is_rate=name not in GAUGES,
+        is_rate=not is_gauge(name),
         before=before,
         during=during,
         after=after,
@@ -132,7 +132,7 @@ def _effect(name: str, before: Figure | None, during: Figure | None, after: Figu
 def _figure(name: str, phase: Phase) -> Figure | None:
     if not phase.is_enough:
         return None
-    if name in GAUGES:
+    if is_gauge(name):
         known = [each.metrics.get(name) for each in phase.seen]
     else:
         known = [level(name, earlier, later) for earlier, later in pairwise(phase.seen)]

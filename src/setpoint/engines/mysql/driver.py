@@ -270,7 +270,7 @@ def connecting(address: Address, secret: str | None) -> dict[str, Any]:
     if address.defaults_file:
         words["read_default_file"] = address.defaults_file
     if secret is not None:
-        words["password"] = secret
+        words["password"] = secret.encode()  # of a text the library would take no letter beyond Latin-1
     if address.ssl_ca:
         words |= {"ssl_ca": address.ssl_ca, "ssl_verify_cert": True, "ssl_verify_identity": True}
     elif address.is_tls_required:

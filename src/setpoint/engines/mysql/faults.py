@@ -23,7 +23,15 @@ _LOST = frozenset(
 _UNREACHABLE = _LOST | {1040, 1045, 1049, 1129, 1130, 1203, 1226, 1698, 2002, 2003, 2005}
 _FORBIDDEN = frozenset({1044, 1095, 1142, 1143, 1227, 1370, 1410, 3616, 3619, 3651})
 _TIMED_OUT = frozenset({1205, 1317, 1969, 3024})
+_NOT_READY = frozenset({1047})
+"""What a member of a Galera cluster says while it has no part in it."""
 _READ_ONLY = frozenset({1290, 1836})
+_KINDS: tuple[tuple[frozenset[int], type[SetpointError], str], ...] = (
+    (_FORBIDDEN, NotPermittedError, "grant the login what it needs"),
+    (_TIMED_OUT, UnavailableError, "try again when the server is less busy"),
+    (_NOT_READY, UnavailableError, "try again when it is a synced member of its cluster"),
+    (_READ_ONLY, NotPermittedError, "do it where the server may be written to"),
+)
 
 
 class Fault(NamedTuple):
@@ -49,10 +57,7 @@ def _error(code: int, said: str, where: str, timeout_seconds: float) -> Setpoint
     if code in _UNREACHABLE:
         next_step = "is the server up, and may this login connect?"
         return UnreachableError(said or "the connection was lost", where=where, next_step=next_step)
-    if code in _FORBIDDEN:
-        return NotPermittedError(said, where=where, next_step="grant the login what it needs")
-    if code in _TIMED_OUT:
-        return UnavailableError(said, where=where, next_step="try again when the server is less busy")
-    if code in _READ_ONLY:
-        return NotPermittedError(said, where=where, next_step="do it where the server may be written to")
+    for codes, kind, next_step in _KINDS:
+        if code in codes:
+            return kind(said, where=where, next_step=next_step)
     return RefusedError(f"the server refused ({code}): {said}", where=where)

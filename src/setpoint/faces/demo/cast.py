@@ -55,7 +55,7 @@ class Emergency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarefulChange:
-    """A change that takes two people: the policy that says so (its name, its text, the rule), and what moves."""
+    """A change that takes two people: the policy that says so (its name, text and rule), and what moves."""
 
     policy: str
     document: Callable[[], str]

@@ -19,7 +19,9 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "mariadb": "setpoint.faces.demo.mariadb",
     }
 )
-"""By the engine's name; each module's ``choose_cast`` looks for the programs. The first is the default."""
+"""By the engine's name; each module's ``choose_cast`` looks for the programs."""
+
+DEFAULT = next(iter(MODULES))
 
 
 def choose_cast(engine: str) -> Cast:

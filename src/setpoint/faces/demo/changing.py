@@ -11,6 +11,7 @@ from setpoint.faces.demo.wording import amount, count, size, text_of
 from setpoint.recommend.evidence import WINDOW_SECONDS, WINDOW_TRANSACTIONS
 
 if TYPE_CHECKING:
+    from setpoint.config.configuration import SettingText
     from setpoint.control.change import Planned
     from setpoint.engines.plan import Plan, Step
     from setpoint.engines.session import Verified
@@ -104,7 +105,10 @@ def tell_plan(stage: Stage, planned: Planned) -> None:
     plan, narrator = planned.plan, stage.narrator
     narrator.say(f"Plan {plan.hash[:12]}:")
     steps = [step for step in plan.steps if step.parameter]
-    rows = [(step.parameter, _now(planned, step), _then(step), _effect(step), step.reason) for step in steps]
+    rows = [
+        (step.parameter, _now(planned, step), _then(planned, step), _effect(step), step.reason)
+        for step in steps
+    ]
     narrator.table(("parameter", "now", "then", "takes effect", "because"), rows, "lrr")
     deeds = [f"{step.kind.value} {step.reason}" for step in plan.steps if not step.parameter]
     narrator.say(f"Then: {'; '.join(deeds)}." if deeds else "Nothing needs a reload or a restart.")
@@ -158,14 +162,18 @@ def _tell_left_out(stage: Stage, planned: Planned) -> None:
 
 def _now(planned: Planned, step: Step) -> str:
     running = step.prior.running if step.prior else None
-    if running is None:
-        return "-"
+    return "-" if running is None else _as_written(planned, step, running)
+
+
+def _then(planned: Planned, step: Step) -> str:
+    is_reset = step.kind is StepKind.RESET or step.text is None
+    return "(reset)" if is_reset else _as_written(planned, step, step.text)
+
+
+def _as_written(planned: Planned, step: Step, text: SettingText) -> str:
+    """Write a value as people write it to this engine."""
     catalog = planned.catalog
-    return catalog.format(step.parameter, catalog.parse(step.parameter, running))
-
-
-def _then(step: Step) -> str:
-    return "(reset)" if step.kind is StepKind.RESET or step.text is None else text_of(step.text)
+    return catalog.format(step.parameter, catalog.parse(step.parameter, text or ""))
 
 
 def _effect(step: Step) -> str:

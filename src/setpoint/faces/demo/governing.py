@@ -78,9 +78,9 @@ def _put_policy(stage: Stage) -> None:
     text, reason = careful.document(), "what could lose data takes a second person"
     revision = stage.setpoint.governance.put_policy(careful.policy, text, reason=reason)
     narrator.say(
-        f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy {careful.policy} "
-        f"that comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. The rule that will "
-        "speak:"
+        f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy "
+        f"{careful.policy} that comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. "
+        "The rule that will speak:"
     )
     for line in _rule_lines(text, careful.rule):
         narrator.show(line)

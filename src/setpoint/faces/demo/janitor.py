@@ -20,7 +20,7 @@ _POLL_S = 0.05
 
 
 def is_in_use(folder: Path) -> bool:
-    """Tell whether a server is at work below the folder: its data has its mark in it, or its keeper is there."""
+    """Tell whether a server is at work below the folder: its data has its mark, or its keeper is there."""
     return any(folder.glob("*/postmaster.pid")) or any(folder.glob(f"*/{KEEPER}"))
 
 

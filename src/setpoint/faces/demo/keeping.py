@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setpoint.config.observation import OriginKind
 from setpoint.control.records import prove_export
 from setpoint.errors import LabError, UnavailableError
 from setpoint.faces.demo.changing import promise_verified, tell_plan
+from setpoint.faces.demo.opening import place
 from setpoint.faces.demo.stage import INSTANCE
 from setpoint.faces.demo.wording import count, text_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
     from setpoint.control.records import AuditRow, Proof
+    from setpoint.faces.demo.cast import Meddling
     from setpoint.faces.demo.governing import House
     from setpoint.faces.demo.stage import Stage
 
-SOMEBODYS_PARAMETER = "work_mem"
-SOMEBODYS_VALUE = "256MB"
+_ANOTHER_PARAMETER = "max_connections"
 _STORY_ACTIONS = ("gate.refused", "change.", "apply.")
 _RELOAD_LIMIT_S = 10.0
 _POLL_S = 0.05
@@ -28,16 +31,15 @@ _POLL_S = 0.05
 
 def meddle(stage: Stage) -> None:
     """Act 7: somebody changes a setting with plain SQL; it is found with its origin and put right."""
-    narrator = stage.narrator
+    narrator, meddling = stage.narrator, stage.cast.script.meddling
     narrator.act("Somebody changes a setting behind our back")
-    statement = f"alter system set {SOMEBODYS_PARAMETER} = '{SOMEBODYS_VALUE}'"
-    narrator.say("In psql, past Setpoint:")
-    narrator.show(f"postgres=# {statement}; select pg_reload_conf();")
-    _run_behind_our_back(stage, statement)
+    narrator.say(f"In {meddling.client}, past Setpoint:")
+    narrator.show(meddling.shown)
+    _run_behind_our_back(stage, meddling)
     _, drifts = stage.setpoint.drift(INSTANCE)
     found = [drift for drift in drifts if drift.is_deviation]
     _tell_drift(stage, found)
-    is_found = [drift.parameter for drift in found] == [SOMEBODYS_PARAMETER] and found[0].origin is not None
+    is_found = [drift.parameter for drift in found] == [meddling.parameter] and found[0].origin is not None
     stage.report.promise(
         f"drift found: {len(found)} of {len(drifts)} managed parameters, and where it comes from",
         holds=is_found,
@@ -65,7 +67,7 @@ def meddle(stage: Stage) -> None:
     }
 
 
-def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observation) -> None:
+def revert(stage: Stage, baseline: str, kept_before: bytes, first: Observation) -> None:
     """Act 9: go back to the revision before the change, and prove that the server is as it was."""
     narrator, setpoint = stage.narrator, stage.setpoint
     narrator.act("The whole change is taken back")
@@ -80,27 +82,52 @@ def revert(stage: Stage, baseline: str, auto_conf_before: bytes, first: Observat
     began = narrator.elapsed_s
     verified = setpoint.apply(planned.plan, may_restart=True)
     promise_verified(stage, "taken back", planned.plan, verified, narrator.elapsed_s - began)
-    now, _ = setpoint.observe(INSTANCE)
-    different = sorted(
-        name
-        for name in first.settings.keys() | now.settings.keys()
-        if name not in first.settings
-        or name not in now.settings
-        or first.settings[name].value != now.settings[name].value
-    )
+    different = _compare(first, _look_again(stage, first))
     listed = f": {', '.join(different)}" if different else ""
     same = len(first.settings) - len(different)
     stage.report.promise(
         f"{same} of {len(first.settings)} settings run as at the first look{listed}", holds=not different
     )
-    is_same_file = stage.auto_conf.read_bytes() == auto_conf_before
-    stage.report.promise(f"{stage.auto_conf.name} is as before, byte for byte", holds=is_same_file)
+    is_same_file = stage.player.kept() == kept_before
+    told = f"{stage.player.keeps_in.name} {stage.cast.script.is_as_before}"
+    stage.report.promise(told, holds=is_same_file)
     stage.report.sections["revert"] = {
         "baseline": baseline,
         "revision": revision.id,
         "different": different,
         "is_auto_conf_as_before": is_same_file,
     }
+
+
+def _look_again(stage: Stage, first: Observation) -> Observation:
+    """Observe; restart the server first where it runs what it worked out from other settings at its start."""
+    now, _ = stage.setpoint.observe(INSTANCE)
+    worked_out = [
+        name
+        for name in _compare(first, now)
+        if (setting := now.settings.get(name)) is not None
+        and setting.in_force is not None
+        and setting.in_force.kind is OriginKind.AUTO
+    ]
+    if not worked_out:
+        return now
+    stage.narrator.say(
+        f"{', '.join(worked_out)}: worked out at the last start, from what was set then. A restart shows what "
+        "stays."
+    )
+    stage.player.server.restart()
+    return stage.setpoint.observe(INSTANCE)[0]
+
+
+def _compare(first: Observation, now: Observation) -> list[str]:
+    """Answer the parameters whose running value is not what it was."""
+    return sorted(
+        name
+        for name in first.settings.keys() | now.settings.keys()
+        if name not in first.settings
+        or name not in now.settings
+        or first.settings[name].value != now.settings[name].value
+    )
 
 
 def audit(stage: Stage, house: House) -> tuple[Path, str]:
@@ -149,7 +176,8 @@ def _forge(stage: Stage, lines: list[str], proof: Proof) -> int:
     public = stage.store.with_name(f"{stage.store.name}.pub")
     keys = [public.read_bytes()] if public.exists() else []
     noted = (proof.seq, proof.hash)
-    tampered = [line.replace(SOMEBODYS_PARAMETER, "max_wal_size") for line in lines]
+    parameter = stage.cast.script.meddling.parameter
+    tampered = [line.replace(parameter, _ANOTHER_PARAMETER) for line in lines]
     is_alone = prove_export(lines, noted=noted, public_keys=keys).is_intact
     faults = prove_export(tampered, noted=noted, public_keys=keys).fault_count
     needed = "the export verifies with nothing but the public key" if keys else "the export verifies alone"
@@ -189,15 +217,14 @@ def _told(row: AuditRow) -> str:
     )
 
 
-def _run_behind_our_back(stage: Stage, statement: str) -> None:
-    """Run somebody's statement, reload, and wait until the server has taken the value."""
-    ask = stage.ask()
-    ask(statement)
-    ask("select pg_reload_conf()")
+def _run_behind_our_back(stage: Stage, meddling: Meddling) -> None:
+    """Run somebody's statements, and wait until the server has taken the value."""
+    for statement in meddling.statements:
+        stage.player.ask(statement)
     end = time.monotonic() + _RELOAD_LIMIT_S
-    while ask(f"show {SOMEBODYS_PARAMETER}") != SOMEBODYS_VALUE:
+    while stage.player.running(meddling.parameter) != meddling.runs:
         if time.monotonic() >= end:
-            raise LabError(f"the server does not take {SOMEBODYS_PARAMETER} = {SOMEBODYS_VALUE}")
+            raise LabError(f"the server does not take {meddling.parameter} = {meddling.runs}")
         time.sleep(_POLL_S)
 
 
@@ -208,9 +235,7 @@ def _tell_drift(stage: Stage, found: list[Drift]) -> None:
             text_of(drift.desired),
             drift.observed or "-",
             drift.drift_class.value,
-            f"{drift.origin.kind.value} {Path(drift.origin.file).name}:{drift.origin.line}"
-            if drift.origin
-            else "-",
+            place(drift.origin) if drift.origin else "-",
         )
         for drift in found
     ]

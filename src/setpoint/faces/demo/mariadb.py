@@ -76,9 +76,7 @@ SCRIPT = Script(
     ),
     careful=CarefulChange(
         policy=_POLICY,
-        document=lambda: (
-            files("setpoint.faces.demo").joinpath(f"{_POLICY}.yaml").read_text(encoding="utf-8")
-        ),
+        document=lambda: files("setpoint.faces.demo").joinpath(f"{_POLICY}.yaml").read_text(encoding="utf-8"),
         rule="careful",
         parameter="innodb_flush_log_at_trx_commit",
         value="2",
@@ -214,8 +212,8 @@ class MariadbPlayer(Player):
         method = self.running("innodb_flush_method")
         if method.upper() in _DIRECT:
             return (
-                f"innodb_flush_method is {method} on both, so a page that is read comes from the disk and not "
-                "from the page cache. All rows are taken alike: with a few hot ones there is less to gain."
+                f"innodb_flush_method is {method} on both, so a page that is read comes from the disk and not from "
+                "the page cache. All rows are taken alike: with a few hot ones there is less to gain."
             )
         return (
             f"innodb_flush_method is {method}, so a page that is read may come from the page cache: what it "

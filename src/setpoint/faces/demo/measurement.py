@@ -2,72 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from setpoint.faces.demo.figure import LOAD_FIGURES
 from setpoint.faces.demo.wording import amount, change, interval, share
 from setpoint.lab.compare import Comparison, compare, order_of
 from setpoint.lab.trial import WarmUp, run_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from setpoint.faces.demo.cast import Player
+    from setpoint.faces.demo.figure import Figure
     from setpoint.faces.demo.stage import Stage
     from setpoint.lab.compare import Contrast, Side
-    from setpoint.lab.launch import PrivatePostgres
     from setpoint.lab.trial import Trial
 
 STEAL_GATE = 0.03
 _REPEATS = 1
 _WARM_UP_S = 4.0
 _NEAR_ZERO = _STEADY = 0.1
-# An index scan in order reads table and index into shared buffers; a plain scan of a large table would
-# pass them by.
-_FILL_BUFFERS = """
-set enable_seqscan = off; set enable_bitmapscan = off; set max_parallel_workers_per_gather = 0;
-select sum(abalance) from pgbench_accounts where aid > 0
-"""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of a trial: its key, its name for people, how to read it, and which way is better."""
-
-    key: str
-    label: str
-    read: Callable[[Trial], float]
-    digits: int
-    is_more_better: bool = False
-    is_counter: bool = True
-
-
-FIGURES = (
-    Figure("tps", "transactions / s", lambda t: t.load.tps, 0, is_more_better=True, is_counter=False),
-    Figure("latency_mean_ms", "latency, mean ms", lambda t: t.load.latency_mean_ms, 2, is_counter=False),
-    Figure("latency_p95_ms", "latency, p95 ms", lambda t: t.load.latency_p95_ms or 0.0, 2, is_counter=False),
-    Figure("blocks_read", "blocks read / trans.", lambda t: t.per_transaction.blocks_read, 3),
-    Figure("wal_bytes", "WAL bytes / trans.", lambda t: t.per_transaction.wal_bytes, 0),
-    Figure("temp_bytes", "temp bytes / trans.", lambda t: t.per_transaction.temp_bytes, 0),
-)
-
-
-def measure(stage: Stage, auto_conf_before: bytes) -> None:
+def measure(stage: Stage, kept_before: bytes) -> None:
     """Measure both sides in turn and tell what may be said: before is a twin, after the instance itself."""
-    narrator, options = stage.narrator, stage.options
+    narrator, options, script = stage.narrator, stage.options, stage.cast.script
+    figures = (*LOAD_FIGURES, *script.counters)
     narrator.act("Before against after, measured")
     order = order_of(options.pairs).upper()
     narrator.say(
         "A: a twin, a copy of the data with the settings it had before. B: the instance. Both are warmed up; "
-        f"then {len(order)} trials of {options.trial_seconds} s run in the order {order}, each after a "
-        f"checkpoint. One that lost more than {share(STEAL_GATE)} of the CPU to other machines is repeated."
+        f"then {len(order)} trials of {options.trial_seconds} s run in the order {order}, "
+        f"{script.trials_come}. One that lost more than {share(STEAL_GATE)} of the CPU to other machines is "
+        "repeated."
     )
-    with stage.twin(auto_conf_before) as twin:
-        comparison, trials, is_disturbed = _compare(stage, {"a": twin, "b": stage.server})
-    contrasts = {figure.key: _contrast(comparison, figure) for figure in FIGURES}
-    _tell(stage, contrasts, trials, comparison, is_disturbed=is_disturbed)
+    if stage.player.remark:
+        narrator.say(stage.player.remark)
+    with stage.twin(kept_before) as twin:
+        comparison, trials, is_disturbed = _compare(stage, {"a": twin, "b": stage.player})
+    contrasts = {figure.key: _contrast(comparison, figure) for figure in figures}
+    _tell(stage, figures, contrasts, is_disturbed=is_disturbed)
+    narrator.say(_noise_words(trials, comparison))
     stage.report.sections["measurement"] = {
         "order": order,
         "trial_seconds": options.trial_seconds,
@@ -85,30 +63,32 @@ def measure(stage: Stage, auto_conf_before: bytes) -> None:
     }
 
 
-def _compare(
-    stage: Stage, servers: dict[Side, PrivatePostgres]
-) -> tuple[Comparison, list[tuple[Side, Trial]], bool]:
+def _compare(stage: Stage, players: dict[Side, Player]) -> tuple[Comparison, list[tuple[Side, Trial]], bool]:
     """Run the trials; answer the comparison, all of them in order, and whether every pair was disturbed."""
-    options, narrator = stage.options, stage.narrator
+    options, narrator, script = stage.options, stage.narrator, stage.cast.script
     trials: list[tuple[Side, Trial]] = []
-    for number, server in enumerate(servers.values()):
+    for number, player in enumerate(players.values()):
         narrator.progress(number / 2, "filling the buffers of both")
-        stage.ask(server)(_FILL_BUFFERS)
-    for number, server in enumerate(servers.values()):
+        player.fill_buffers()
+    for number, player in enumerate(players.values()):
         narrator.progress(number / 2, "warming both up")
-        stage.load(server).run(min(_WARM_UP_S, options.trial_seconds))
+        player.load(options.clients).run(min(_WARM_UP_S, options.trial_seconds))
 
     def trial(side: Side) -> Trial:
         count = 2 * options.pairs
         narrator.progress(
             len(trials) / count, f"trial {len(trials) + 1}: {'before' if side == 'a' else 'after'}"
         )
-        server = servers[side]
-        ask = stage.ask(server)
-        # The nearer the last checkpoint, the more whole pages go to the WAL: each trial begins with one.
-        ask("checkpoint")
-        run = stage.load(server).run
-        measured = run_trial(run, ask, seconds=options.trial_seconds, warm_up=WarmUp(limit_s=0))
+        player = players[side]
+        if script.before_trial:
+            player.ask(script.before_trial)
+        measured = run_trial(
+            player.load(options.clients).run,
+            player.ask,
+            seconds=options.trial_seconds,
+            warm_up=WarmUp(limit_s=0),
+            source=script.source,
+        )
         trials.append((side, measured))
         return measured
 
@@ -135,22 +115,17 @@ def _contrast(comparison: Comparison, figure: Figure) -> Contrast:
 
 
 def _tell(
-    stage: Stage,
-    contrasts: dict[str, Contrast],
-    trials: list[tuple[Side, Trial]],
-    comparison: Comparison,
-    *,
-    is_disturbed: bool,
+    stage: Stage, figures: Sequence[Figure], contrasts: dict[str, Contrast], *, is_disturbed: bool
 ) -> None:
     narrator = stage.narrator
     head = ("median", "before", "after", "change", "95% interval", "CV", "detects", "verdict")
-    rows = [_row(figure, contrasts[figure.key], is_disturbed=is_disturbed) for figure in FIGURES]
+    rows = [_row(figure, contrasts[figure.key], is_disturbed=is_disturbed) for figure in figures]
     narrator.table(head, rows, "lrrrrrr")
     narrator.say(
         "CV: scatter of the trials before / after. Interval and verdict are of the pairs. Detects: the "
         "smallest change that the trials could have told from none without their pairing."
     )
-    for figure in (FIGURES[0], FIGURES[3]):
+    for figure in (LOAD_FIGURES[0], stage.cast.script.counters[0]):
         contrast = contrasts[figure.key]
         narrator.say(f"{figure.label}:")
         narrator.bars(
@@ -160,10 +135,9 @@ def _tell(
             ]
         )
     narrator.say(_judgement(contrasts["tps"], is_disturbed=is_disturbed))
-    for figure in FIGURES:
+    for figure in figures:
         if figure.is_counter and (words := _counter_words(figure, contrasts[figure.key])):
             narrator.say(words)
-    narrator.say(_noise_words(trials, comparison))
 
 
 def _row(figure: Figure, contrast: Contrast, *, is_disturbed: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -24,51 +25,45 @@ _SHARE_OF_HOST = 2
 _MOST_BYTES = 3 * 2**30
 _SPARE_CONNECTIONS = 12
 _ROWS = 10
-_PRIVILEGES = {
-    "caller": "as the calling user",
-    "namespace": "inside a user namespace, since PostgreSQL refuses root",
-    "nobody": "as nobody, since PostgreSQL refuses root",
-}
+_NOBODYS = frozenset({OriginKind.DEFAULT, OriginKind.BUILD, OriginKind.AUTO})
 
 
 def present_server(stage: Stage) -> None:
     """Act 1: tell what was started."""
-    server, narrator = stage.server, stage.narrator
-    version = ".".join(map(str, stage.tools.version))
+    server, cast, narrator = stage.player.server, stage.cast, stage.narrator
+    version = ".".join(map(str, cast.version))
     narrator.act("A server of its own")
-    how = _PRIVILEGES[stage.privileges.kind]
-    narrator.say(f"PostgreSQL {version} listens on {server.host}:{server.port}, {how}, as initdb left it.")
+    narrator.say(f"{cast.script.product} {version} listens on {server.host}:{server.port}, {cast.manner}.")
     narrator.say(f"Everything lies in {stage.folder}; nothing else on this machine is touched.")
     stage.report.sections["server"] = {
+        "engine": cast.script.engine,
         "version": version,
-        "programs": str(stage.tools.bindir),
-        "privileges": stage.privileges.kind,
+        "programs": str(cast.programs),
+        "privileges": cast.privileges,
         "port": server.port,
     }
 
 
 def load_data(stage: Stage) -> None:
-    """Act 2: fill pgbench's tables."""
-    narrator, scale = stage.narrator, stage.options.scale
+    """Act 2: fill the load's tables."""
+    narrator, script, scale = stage.narrator, stage.cast.script, stage.options.scale
     narrator.act("Data larger than its buffers")
     began = narrator.elapsed_s
-    rows = f"{amount(scale * 100_000, 0)} accounts"
-    stage.load().fill(scale, lambda share: narrator.progress(share, f"loading {rows}"))
-    ask = stage.ask()
-    data_bytes = int(ask("select sum(pg_database_size(oid)) from pg_database"))
-    setting = "select setting::bigint * 8192 from pg_settings where name = 'shared_buffers'"
-    pool_bytes = int(ask(setting))
+    rows = f"{amount(scale * script.rows_per_scale, 0)} {script.rows}"
+    stage.player.fill(lambda share: narrator.progress(share, f"loading {rows}"))
+    data_bytes, pool_bytes = stage.player.measure_data()
     seconds = narrator.elapsed_s - began
-    narrator.say(f"pgbench, scale {scale}: {rows}, loaded in {seconds:.1f} s.")
+    narrator.say(f"{script.program}, scale {scale}: {rows}, loaded in {seconds:.1f} s.")
     narrator.bars(
         [
             ("data", data_bytes, size(data_bytes)),
-            ("shared_buffers", pool_bytes, f"{size(pool_bytes)}, the default"),
+            (script.pool, pool_bytes, f"{size(pool_bytes)}, the default"),
         ]
     )
     stage.report.sections["data"] = {
         "scale": scale,
         "bytes": data_bytes,
+        "pool": script.pool,
         "shared_buffers_bytes": pool_bytes,
         "seconds": seconds,
     }
@@ -78,8 +73,13 @@ def observe_first(stage: Stage) -> Observation:
     """Act 3: register, observe, tell facts, origins, and that there is no advice yet."""
     narrator, setpoint = stage.narrator, stage.setpoint
     narrator.act("Registered and observed")
-    restart = shlex.join(stage.server.restart_command)
-    instance = Instance(engine="postgresql", target=stage.server.dsn, restart_command=restart)
+    server = stage.player.server
+    instance = Instance(
+        engine=stage.cast.script.engine,
+        target=server.dsn,
+        restart_command=shlex.join(server.restart_command),
+        agent_command=shlex.join(stage.player.agent_command),
+    )
     setpoint.add_instance(INSTANCE, instance, reason="the demonstration's own server")
     observation, catalog = setpoint.observe(INSTANCE)
     narrator.say(
@@ -94,12 +94,13 @@ def observe_first(stage: Stage) -> Observation:
 
 
 def _declare(stage: Stage, instance: Instance, facts: Facts) -> Facts:
-    """State what no server can tell: it shares this machine, and how many clients will come."""
+    """State what the server cannot tell: it shares this machine, and how many clients will come."""
     import msgspec
 
-    host_bytes = facts.ram_bytes or _MOST_BYTES
+    host_bytes = facts.ram_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     declared = DeclaredFacts(
         ram_bytes=min(_MOST_BYTES, host_bytes // _SHARE_OF_HOST),
+        vcpu=None if facts.vcpu else os.cpu_count(),
         connections=stage.options.clients + _SPARE_CONNECTIONS,
     )
     stage.setpoint.change_instance(
@@ -141,9 +142,9 @@ def _tell_origins(stage: Stage, observation: Observation, catalog: Catalog) -> N
     told = ", ".join(f"{count} from {kind}" for kind, count in counts.most_common())
     stage.narrator.say(f"What is set, and from where: {told}. Numbers and switches that somebody chose:")
     chosen = [
-        (name, _shown(catalog, name, observation.settings[name].value), _place(origin))
+        (name, _shown(catalog, name, observation.settings[name].value), place(origin))
         for name, origin in sorted(in_force.items())
-        if origin.kind not in {OriginKind.DEFAULT, OriginKind.BUILD}
+        if origin.kind not in _NOBODYS
         and catalog.get(name).kind in {Kind.BOOL, Kind.INTEGER, Kind.FLOAT, Kind.SIZE, Kind.DURATION}
     ]
     stage.narrator.table(("parameter", "value", "origin"), chosen[:_ROWS])
@@ -169,7 +170,7 @@ def _shown(catalog: Catalog, name: str, text: str | None) -> str:
     return "-" if text is None else catalog.format(name, catalog.parse(name, text))
 
 
-def _place(origin: Origin) -> str:
+def place(origin: Origin) -> str:
     """Name an origin with the bare name of its file."""
     if not origin.file:
         return str(origin)

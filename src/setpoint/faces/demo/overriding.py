@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from setpoint.config.override import Override
     from setpoint.faces.demo.stage import Stage
 
-SETTINGS = {"work_mem": "1MB", "max_parallel_workers_per_gather": "0"}
-"""Less memory for each sort, and fewer processes that sort: what helps at once when memory runs out."""
-
 LASTS_SECONDS = 8
 IN_FORCE_WITHIN_SECONDS = 2.0
 OFF_WITHIN_SECONDS = 3.0
@@ -35,7 +32,6 @@ OFF_WITHIN_SECONDS = 3.0
 Both are meant for a machine that is not busy otherwise; on another one they stretch with its load.
 """
 
-_BECAUSE = "the host swaps, and large sorts are why"
 _PROGRAM = "from setpoint.faces.cli import main; main()"
 _LIMIT_SECONDS = 30.0
 _POLL_SECONDS = 0.05
@@ -104,14 +100,15 @@ def override(stage: Stage) -> None:
 
 def _start(stage: Stage) -> tuple[Override, float]:
     """Start it by the command line; answer it, and the seconds until plain SQL saw it."""
-    narrator = stage.narrator
-    narrator.say(f"{_BECAUSE[:1].upper()}{_BECAUSE[1:]}; {AUTHOR} does not wait for a review:")
+    narrator, emergency = stage.narrator, stage.cast.script.emergency
+    because = emergency.because
+    narrator.say(f"{because[:1].upper()}{because[1:]}; {AUTHOR} does not wait for a review:")
     began = elapsed_seconds()
-    words = [f"{name}={value}" for name, value in SETTINGS.items()]
+    words = [f"{name}={value}" for name, value in emergency.asked.items()]
     _tell_command(
-        stage, "override", "start", INSTANCE, *words, "--for", f"{LASTS_SECONDS}s", "--because", _BECAUSE
+        stage, "override", "start", INSTANCE, *words, "--for", f"{LASTS_SECONDS}s", "--because", because
     )
-    is_in_force = _running(stage) == SETTINGS
+    is_in_force = _running(stage) == emergency.runs
     seconds, allowance = elapsed_seconds() - began, allow(IN_FORCE_WITHIN_SECONDS)
     stage.report.promise(
         f"on the instance {seconds:.1f} s after the command was given, {allowance.text}",
@@ -182,7 +179,7 @@ def _look_back(stage: Stage, course: Course) -> None:
     )
     stage.report.sections["override"] = {
         "id": course.id,
-        "settings": SETTINGS,
+        "settings": dict(stage.cast.script.emergency.runs),
         "lasts_seconds": LASTS_SECONDS,
         "in_force_seconds": course.in_force_seconds,
         "off_after_seconds": course.off_after_seconds,
@@ -271,8 +268,7 @@ def _environment(stage: Stage) -> dict[str, str]:
 
 def _running(stage: Stage) -> dict[str, str]:
     """Ask the server itself."""
-    ask = stage.ask()
-    return {name: ask(f"show {name}") for name in SETTINGS}
+    return {name: stage.player.running(name) for name in stage.cast.script.emergency.runs}
 
 
 def _forget_orders(stage: Stage) -> None:

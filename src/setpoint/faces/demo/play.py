@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.faces.demo import changing, governing, keeping, measurement, opening, overriding
+from setpoint.faces.demo.casts import DEFAULT
 from setpoint.faces.demo.stage import AUTHOR, INSTANCE, open_stage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from setpoint.faces.demo.cast import Cast, Script
     from setpoint.faces.demo.narration import Narrator
     from setpoint.faces.demo.report import Report
     from setpoint.faces.demo.stage import Options, Stage
@@ -21,30 +23,30 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-def play(options: Options, narrator: Narrator) -> Report:
-    """Play all acts; answer the report.
+def play(cast: Cast, options: Options, narrator: Narrator) -> Report:
+    """Play all acts with an engine's cast; answer the report.
 
     Whatever ends it early (an error, Ctrl-C, SIGTERM), no process is left behind, and no folder unless it
     is to be kept.
 
     Raises:
-        LabError: it cannot run here: no programs, no room, a server that does not start.
+        LabError: it cannot run here: no room, a server that does not start.
         SetpointError: the library refused what the loop needs; the loop is broken.
     """
-    narrator.say(_greeting(options))
+    narrator.say(_greeting(cast.script, options))
     with _ending_on_signals():
-        with open_stage(options, narrator) as stage:
+        with open_stage(cast, options, narrator) as stage:
             opening.present_server(stage)
             opening.load_data(stage)
             first = opening.observe_first(stage)
             baseline = stage.setpoint.history(limit=1)[0].id
-            auto_conf_before = stage.auto_conf.read_bytes()
+            kept_before = stage.player.kept()
             advice, template = changing.advise(stage)
             changing.change(stage, advice, template)
-            measurement.measure(stage, auto_conf_before)
+            measurement.measure(stage, kept_before)
             keeping.meddle(stage)
             overriding.override(stage)
-            keeping.revert(stage, baseline, auto_conf_before, first)
+            keeping.revert(stage, baseline, kept_before, first)
             house = governing.govern(stage)
             export, head = keeping.audit(stage, house)
             report = stage.report
@@ -54,9 +56,10 @@ def play(options: Options, narrator: Narrator) -> Report:
     return report
 
 
-def _greeting(options: Options) -> str:
-    seconds = options.evidence_seconds + 2 * options.pairs * options.trial_seconds + 54
-    return f"Setpoint's whole loop on a private PostgreSQL, eleven acts, about {seconds / 60:.1f} minutes."
+def _greeting(script: Script, options: Options) -> str:
+    loads = options.evidence_seconds + 2 * options.pairs * options.trial_seconds
+    minutes = f"{(loads + script.seconds_beside) / 60:.1f} minutes"
+    return f"Setpoint's whole loop on a private {script.product}, eleven acts, about {minutes}."
 
 
 def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
@@ -65,8 +68,8 @@ def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
     places = {
         "folder": stage.folder,
         "store": stage.store,
-        "server's data": stage.server.data_dir,
-        "server's log": stage.server.log_path,
+        "server's data": stage.player.server.data_dir,
+        "server's log": stage.player.server.log_path,
         "audit export": export,
         "post-mortem": stage.post_mortem,
         **({"its anchor": stage.anchors} if stage.anchors.exists() else {}),
@@ -91,15 +94,21 @@ def _tell_places(stage: Stage, export: Path, head: str, change: str) -> None:
         narrator.show(f"SETPOINT_TOKEN=$(cat {stage.token_file(AUTHOR)}) setpoint --store {store} whoami")
     else:
         narrator.say("All of it is removed now. To keep it and look around:")
-        narrator.show("setpoint demo --keep")
+        narrator.show(f"setpoint demo {engine_option(stage.cast.script.engine)}--keep")
     narrator.say("With a server of your own:")
+    script = stage.cast.script
     for command in (
         "setpoint init",
-        "setpoint instance add web-1 --engine postgresql --target 'host=... user=... dbname=postgres'",
+        f"setpoint instance add web-1 --engine {script.engine} --target '{script.target}'",
         "setpoint observe web-1",
         "setpoint advise web-1",
     ):
         narrator.show(command)
+
+
+def engine_option(engine: str) -> str:
+    """Write the option that names an engine; the default one needs none."""
+    return "" if engine == DEFAULT else f"--engine {engine} "
 
 
 def _tell_end(report: Report, narrator: Narrator) -> None:

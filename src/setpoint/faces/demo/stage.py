@@ -22,35 +22,25 @@ from setpoint.faces.demo import janitor
 from setpoint.faces.demo.report import Report
 from setpoint.faces.demo.wording import size
 from setpoint.integrations.keys import KEYS_VARIABLE
-from setpoint.lab import cluster
-from setpoint.lab.binaries import choose_binaries
-from setpoint.lab.launch import PrivatePostgres
-from setpoint.lab.pgbench import Pgbench
-from setpoint.lab.privileges import choose_privileges
-from setpoint.lab.trial import ask_with_psql
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from setpoint.faces.demo.cast import Cast, Player, Script
     from setpoint.faces.demo.narration import Narrator
-    from setpoint.lab.binaries import PostgresBinaries
-    from setpoint.lab.privileges import Privileges
-    from setpoint.lab.trial import Ask
+    from setpoint.lab.server import PrivateServer
 
-MAJOR = 18
 INSTANCE = "demo"
 AUTHOR = "lin"
 STATE_VARIABLE = "XDG_STATE_HOME"
 """What names the folder of what must outlive the store's absence: while this plays, one of its own."""
 
 _STORE = "setpoint.db"
-_SCALE_BYTES = 16 * 2**20
-_WAL_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How large and how long: pgbench's scale, and seconds of load for evidence and for each trial."""
+    """How large and how long: the data's scale, and seconds of load for evidence and for each trial."""
 
     scale: int = 30
     trial_seconds: int = 7
@@ -61,10 +51,9 @@ class Options:
     clients: int = 8
     is_kept: bool = False
 
-    @property
-    def disk_bytes(self) -> int:
-        """The room it takes at most: the data and its twin, each with its write-ahead log."""
-        return 2 * (self.scale * _SCALE_BYTES + _WAL_BYTES)
+    def disk_bytes(self, script: Script) -> int:
+        """Answer the room it takes at most: the data and its twin, each with its log."""
+        return 2 * (self.scale * script.scale_bytes + script.log_bytes)
 
 
 QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5, waits_for_evidence=False)
@@ -73,18 +62,14 @@ QUICK = Options(scale=12, trial_seconds=2, pairs=2, evidence_seconds=5, waits_fo
 
 @dataclass
 class Stage:
-    """Everything the acts play with.
+    """Everything the acts play with; the player's server is running, `exits` is closed at the end."""
 
-    `server` is running; `tools` are the builds its clients come from. `exits` is closed at the end.
-    """
-
+    cast: Cast
     options: Options
     narrator: Narrator
     report: Report
     folder: Path
-    tools: PostgresBinaries
-    server: PrivatePostgres
-    privileges: Privileges
+    player: Player
     setpoint: Setpoint
     exits: ExitStack
 
@@ -92,20 +77,6 @@ class Stage:
     def store(self) -> Path:
         """The file of the store."""
         return self.folder / _STORE
-
-    @property
-    def auto_conf(self) -> Path:
-        """The file in which the server keeps what ALTER SYSTEM sets."""
-        return self.server.data_dir / "postgresql.auto.conf"
-
-    def load(self, server: PrivatePostgres | None = None) -> Pgbench:
-        """Answer the load, for the registered server or for another one."""
-        variables = (server or self.server).client_variables
-        return Pgbench(self.tools, variables, clients=self.options.clients)
-
-    def ask(self, server: PrivatePostgres | None = None) -> Ask:
-        """Answer a way to run plain SQL as somebody who knows nothing of Setpoint."""
-        return ask_with_psql(self.tools, (server or self.server).client_variables)
 
     @property
     def anchors(self) -> Path:
@@ -130,51 +101,44 @@ class Stage:
         """Open the store as whoever the token is for."""
         return self.exits.enter_context(Setpoint.open(str(self.store), token=token))
 
-    def launch(self, data_dir: Path) -> PrivatePostgres:
-        """Make a server on a folder below the stage's; opening it is the caller's."""
-        return PrivatePostgres(self.server.binaries, data_dir=data_dir, privileges=self.privileges)
-
     @contextmanager
-    def twin(self, auto_conf: bytes) -> Generator[PrivatePostgres]:
-        """Run a copy of the registered server's data beside it, with another ``postgresql.auto.conf``.
+    def twin(self, kept: bytes) -> Generator[Player]:
+        """Run a copy of the registered server's data beside it, which keeps what that one kept before.
 
         The registered server is stopped while its data is copied, and so both begin with cold buffers.
         """
-        data_dir = self.folder / "twin"
-        self.server.stop()
+        data_dir, server = self.folder / "twin", self.player.server
+        server.stop()
         try:
-            cluster.make_data(self.server.binaries, data_dir, self.privileges, template=self.server.data_dir)
+            self.cast.copy_data(server.data_dir, data_dir)
         finally:
-            self.server.start()
-        (data_dir / self.auto_conf.name).write_bytes(auto_conf)
-        with self.launch(data_dir) as server:
-            yield server
-            server.stop("immediate")  # its data goes with it
-        shutil.rmtree(data_dir, ignore_errors=True)
+            server.start()
+        twin = self.cast.launch(data_dir, scale=self.options.scale)
+        twin.put_kept(kept)
+        with twin.server:
+            yield twin
+            twin.server.stop("immediate")  # its data goes with it
+        for left in (data_dir, *self.folder.glob(f"{data_dir.name}.*/")):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
-def open_stage(options: Options, narrator: Narrator) -> Generator[Stage]:
+def open_stage(cast: Cast, options: Options, narrator: Narrator) -> Generator[Stage]:
     """Make folder, server and store; end and (unless they are kept) remove them at the end.
 
     Raises:
-        LabError: there are no programs, no room on the disk, or the server does not start.
+        LabError: there is no room on the disk, or the server does not start.
     """
-    tools = choose_binaries(MAJOR)
-    for name in ("pgbench", "psql"):
-        tools.tool(name)
     with ExitStack() as exits:
-        folder = exits.enter_context(_private_folder(options))
-        privileges = choose_privileges()
-        if privileges.owner is not None:
-            folder.chmod(0o711)  # the server's user must be able to pass through
-        server = PrivatePostgres(tools, data_dir=folder / "data", privileges=privileges)
-        exits.enter_context(server)
+        folder = exits.enter_context(_private_folder(options, options.disk_bytes(cast.script)))
+        cast.prepare(folder)
+        player = cast.launch(folder / "data", scale=options.scale)
+        exits.enter_context(player.server)
         if not options.is_kept:
-            exits.callback(_stop_at_once, server)
+            exits.callback(_stop_at_once, player.server)
         exits.enter_context(_everything_within(folder))
         setpoint = exits.enter_context(Setpoint.create(str(folder / _STORE), actor=AUTHOR, token=""))
-        yield Stage(options, narrator, Report(narrator), folder, tools, server, privileges, setpoint, exits)
+        yield Stage(cast, options, narrator, Report(narrator), folder, player, setpoint, exits)
 
 
 @contextmanager
@@ -189,21 +153,21 @@ def _everything_within(folder: Path) -> Generator[None]:
         os.environ.update({name: text for name, text in former.items() if text is not None})
 
 
-def _stop_at_once(server: PrivatePostgres) -> None:
+def _stop_at_once(server: PrivateServer) -> None:
     """Spare a server whose data is removed next the writing of its buffers."""
     if server.is_running:
         server.stop("immediate")
 
 
 @contextmanager
-def _private_folder(options: Options) -> Generator[Path]:
+def _private_folder(options: Options, needed_bytes: int) -> Generator[Path]:
     """Make the folder; unless it is kept, a janitor removes it when the block or the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="setpoint-demo-"))
     free = shutil.disk_usage(folder).free
-    if free < options.disk_bytes:
+    if free < needed_bytes:
         folder.rmdir()
         raise LabError(
-            f"{size(free)} of disk are free and the demonstration may take {size(options.disk_bytes)}",
+            f"{size(free)} of disk are free and the demonstration may take {size(needed_bytes)}",
             where=str(folder.parent),
             next_step="name a roomier folder through TMPDIR, or ask for a smaller --scale",
         )

@@ -66,7 +66,7 @@ def cluster_of(answer: Answer, rows: Mapping[str, VariableRow]) -> str:
     if _value(rows, "wsrep_on") == "ON":
         state = status.get("wsrep_local_state_comment") or "not connected"
         size, part = status.get("wsrep_cluster_size", "?"), status.get("wsrep_cluster_status", "?")
-        return f"Galera, {size} members, {part}, {state}"
+        return f"Galera, {size} member{'' if size == '1' else 's'}, {part}, {state}"
     if answer.server.group_role:
         return f"group replication, {answer.server.group_role}"
     return ""

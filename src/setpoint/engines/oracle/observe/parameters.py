@@ -23,6 +23,8 @@ _CONTEXTS = {
     "FALSE": Context.RESTART,
 }
 _TRUE = "TRUE"
+_UNDOCUMENTED = "diagnostics / undocumented"
+"""What no fact names is set to find or to get round a fault, and can bring one."""
 
 
 def read_parameter(row: ParameterRow, family: str) -> Parameter:
@@ -42,7 +44,7 @@ def read_parameter(row: ParameterRow, family: str) -> Parameter:
         values=_words(row, fact, kind),
         aliases=_aliases(fact, kind),
         is_quoted_list=kind is Kind.LIST,
-        category=fact.category if fact is not None else "undocumented",
+        category=fact.category if fact is not None else _UNDOCUMENTED,
         description=row.description or "",
         flags=_flags(row),
     )
