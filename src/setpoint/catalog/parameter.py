@@ -167,9 +167,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
                 else f"any of {', '.join(self.values)}"
             )
         unit = f" in {self.unit}" if self.unit else ""
+        article = "an" if self.kind.value[0] in "aeiou" else "a"
         if self.min is not None and self.max is not None:
-            return f"a {self.kind.value} from {_plain(self.min)} to {_plain(self.max)}{unit}"
-        return f"a {self.kind.value}{unit}"
+            return f"{article} {self.kind.value} from {_plain(self.min)} to {_plain(self.max)}{unit}"
+        return f"{article} {self.kind.value}{unit}"
 
     def unit_of(self, grammar: Grammar) -> Unit | None:
         """Answer the base unit as an amount, or None for a bare number."""

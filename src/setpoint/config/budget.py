@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from setpoint.catalog import Dimension, Unit, UnitSystem
 from setpoint.config.formula import Answer, Formula, compile_formula
 from setpoint.config.variables import FACTS, Type, Variable, fact_values, parameter_variables, show, to_base
 from setpoint.errors import InputError, InputErrors, OverBudgetError
@@ -18,7 +19,7 @@ from setpoint.errors import InputError, InputErrors, OverBudgetError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from setpoint.catalog import Catalog, Parameter, UnitSystem, Value
+    from setpoint.catalog import Catalog, Parameter, Value
     from setpoint.config.configuration import SettingText
     from setpoint.config.facts import Facts
     from setpoint.config.variables import Primitive
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 OS_RESERVE = "clamp(ram / 16, 64MB, 4GB)"
 """What the operating system and its own programs keep: a sixteenth, at least 64 MB, at most 4 GB. A rule of
 thumb: kernel tables grow with memory but programs do not, and the page cache gives way under pressure."""
+
+_UNITS = UnitSystem((Unit("GB", Dimension.BYTES, 1 << 30), Unit("MB", Dimension.BYTES, 1 << 20)))
+"""The units of that rule, whatever an engine's are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ def compile_claims(claims: Mapping[str, str], catalog: Catalog) -> Claims:
             faults.extend(found.faults)
     if faults:
         raise InputErrors(faults)
-    return Claims(catalog, formulas, compile_formula(OS_RESERVE, FACTS, units, expects=Type.BYTES))
+    return Claims(catalog, formulas, compile_formula(OS_RESERVE, FACTS, _UNITS, expects=Type.BYTES))
 
 
 def typed_values(texts: Mapping[str, SettingText], catalog: Catalog) -> dict[str, Value]:

@@ -161,6 +161,11 @@ class Engine(Protocol):
         """The folder that holds ``catalog/*.json`` and ``templates/*.yaml``."""
         ...
 
+    @property
+    def listing_arguments(self) -> tuple[str, ...]:
+        """With what its server's program lists the parameters it takes; nothing where it does not."""
+        ...
+
     def family(self, version: Version) -> str:
         """Answer the name of the shipped catalog that fits a version (``18`` for 18.6)."""
         ...
@@ -196,8 +201,8 @@ class Engine(Protocol):
     def unless_moved(self, request: Request, parameter: str, entry: SettingText) -> Request:
         """Answer a writing request that is not carried out where the entry is not exactly this one by then.
 
-        Its driver raises `StalePlanError` instead, or ends the connection. The request itself where the engine
-        has no such thing.
+        Its driver raises `StalePlanError` instead, or ends the connection. The request itself where the
+        engine has no such thing.
         """
         ...
 

@@ -51,6 +51,7 @@ class MysqlEngine:
     name = "mysql"
     grammar: MysqlGrammar = GRAMMAR
     data = Path(__file__).parent
+    listing_arguments: tuple[str, ...] = ("--no-defaults", "--verbose", "--help")
     kind: ClassVar[Kind] = "mysql"
 
     def family(self, version: Version) -> str:

@@ -40,6 +40,7 @@ class OracleEngine:
     name = NAME
     grammar: OracleGrammar = GRAMMAR
     data = Path(__file__).parent
+    listing_arguments: tuple[str, ...] = ()
 
     def family(self, version: Version) -> str:
         """Answer the release's first number: parameters come with a release."""

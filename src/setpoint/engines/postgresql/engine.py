@@ -41,6 +41,7 @@ class PostgresEngine:
     name = "postgresql"
     grammar: PostgresGrammar = GRAMMAR
     data = Path(__file__).parent
+    listing_arguments: tuple[str, ...] = ("--describe-config",)
 
     def family(self, version: Version) -> str:
         """Answer the major version: parameters change with it, and hardly ever within it."""

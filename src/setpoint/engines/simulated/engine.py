@@ -31,6 +31,7 @@ class SimulatedEngine:
     name = NAME
     grammar: SimulatedGrammar = GRAMMAR
     data = Path(__file__).parent
+    listing_arguments: tuple[str, ...] = ()
 
     def family(self, version: Version) -> str:
         """Answer the major version."""

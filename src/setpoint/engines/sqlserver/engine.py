@@ -44,6 +44,7 @@ class SqlServerEngine:
     name = NAME
     grammar: SqlServerGrammar = GRAMMAR
     data = Path(__file__).parent
+    listing_arguments: tuple[str, ...] = ()
 
     def family(self, version: Version) -> str:
         """Answer the year of a major version; a year stands for itself."""

@@ -234,7 +234,7 @@ def _listing(engine: Engine, place: str) -> str:
     path = Path(place)
     if place == "-" or not (path.is_file() and os.access(path, os.X_OK)):
         return read_text(place)[0]
-    arguments: tuple[str, ...] = getattr(engine, "listing_arguments", ())
+    arguments = engine.listing_arguments
     if not arguments:
         raise InputError(
             f"{engine.name} has no server program that lists its parameters",

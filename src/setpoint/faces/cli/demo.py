@@ -26,8 +26,8 @@ _LARGEST_SCALE = 1000
 @click.option(
     "--scale",
     type=click.IntRange(10, _LARGEST_SCALE),
-    help="Size of the data: so many times 100 000 accounts of pgbench, or 70 000 rows of sysbench; about 16 MB "
-    "each.  [default: 30; 12 with --quick]",
+    help="Size of the data: so many times 100 000 accounts of pgbench, or 70 000 rows of sysbench; about "
+    "16 MB each.  [default: 30; 12 with --quick]",
 )
 @click.option(
     "--seconds",

@@ -79,8 +79,8 @@ def _put_policy(stage: Stage) -> None:
     revision = stage.setpoint.governance.put_policy(careful.policy, text, reason=reason)
     narrator.say(
         f"Until now {AUTHOR} was whoever opened the store, and might do everything. The policy "
-        f"{careful.policy} that comes with Setpoint is put in force as revision {revision.id[:12]}: {reason}. "
-        "The rule that will speak:"
+        f"{careful.policy} that comes with Setpoint is put in force as revision {revision.id[:12]}: "
+        f"{reason}. The rule that will speak:"
     )
     for line in _rule_lines(text, careful.rule):
         narrator.show(line)

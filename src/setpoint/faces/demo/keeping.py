@@ -112,8 +112,8 @@ def _look_again(stage: Stage, first: Observation) -> Observation:
     if not worked_out:
         return now
     stage.narrator.say(
-        f"{', '.join(worked_out)}: worked out at the last start, from what was set then. A restart shows what "
-        "stays."
+        f"{', '.join(worked_out)}: worked out at the last start, from what was set then. A restart shows "
+        "what stays."
     )
     stage.player.server.restart()
     return stage.setpoint.observe(INSTANCE)[0]

@@ -212,10 +212,10 @@ class MariadbPlayer(Player):
         method = self.running("innodb_flush_method")
         if method.upper() in _DIRECT:
             return (
-                f"innodb_flush_method is {method} on both, so a page that is read comes from the disk and not from "
-                "the page cache. All rows are taken alike: with a few hot ones there is less to gain."
+                f"innodb_flush_method is {method} on both, so no page that is read comes from the operating "
+                "system's page cache. All rows are taken alike: with a few hot ones there is less to gain."
             )
         return (
-            f"innodb_flush_method is {method}, so a page that is read may come from the page cache: what it "
-            "spares is less than with a disk. All rows are taken alike."
+            f"innodb_flush_method is {method}, so a page that is read may come from the operating system's "
+            "page cache: sparing it gains less than sparing the disk. All rows are taken alike."
         )

@@ -137,12 +137,21 @@ NOT_KEPT = frozenset({"innodb_doublewrite", "keyring_operations", "restrict_fk_o
 MULTIPLES: Mapping[str, int] = {"innodb_redo_log_capacity": 1 << 20}
 """What MySQL cuts down to multiples of, where that is not tried out."""
 
+OPTION_NAMES: Mapping[str, str] = {
+    "transaction_isolation": "tx_isolation",
+    "transaction_read_only": "tx_read_only",
+    "storage_engine": "default_storage_engine",
+    "language": "lc_messages_dir",
+    "default_character_set": "character_set_server",
+}
+"""Options whose variable has another name, where a server lists that one and not the option's."""
+
 COUPLED: Mapping[str, str] = {"super_read_only": "read_only"}
 """Turning on the first turns on the second, and turning it off leaves that."""
 
 FIXED = re.compile(
     r"^(?:version.*|have_.*|hostname|license|protocol_version|system_time_zone|server_uuid|innodb_version"
-    r"|gtid_executed|gtid_owned|gtid_purged|gtid_binlog_pos|gtid_binlog_state|gtid_current_pos|gtid_slave_pos"
+    r"|build_id|gtid_executed|gtid_owned|gtid_purged|gtid_binlog_pos|gtid_binlog_state|gtid_current_pos|gtid_slave_pos"
     r"|large_files_support|large_page_size|lower_case_file_system|skip_external_locking|log_bin_basename"
     r"|log_bin_index|relay_log_basename|wsrep_patch_version|core_file|statement_id|build_type|rand_seed\d"
     r"|server_uid|character_set_system|pid_file_fixed|secure_auth_fixed|mysqlx_.*_fixed|in_transaction"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.engines.mysql.dialect.agent_words import Told, read_told
-from setpoint.engines.mysql.dialect.knowledge import masked
+from setpoint.engines.mysql.dialect.knowledge import OPTION_NAMES, masked
 from setpoint.engines.mysql.dialect.option_files import resolve
 from setpoint.engines.mysql.dialect.option_fragment import parse_fragment
 from setpoint.engines.mysql.observe.origins import Place
@@ -49,7 +49,7 @@ def read_files(
         return Files(None, "", (), unseen)
     # Without the agent nobody knows which files come first: those that gave a value are taken by themselves.
     found = resolve(texts, kind, version.parts, sorted(texts), names=names)
-    return Files(_places(found.places), "", (), unseen)
+    return Files(_places(found.places, names), "", (), unseen)
 
 
 def fragment_texts(agent: str | None) -> dict[str, str]:
@@ -69,12 +69,12 @@ def _told(told: Told, kind: Kind, version: Version, names: Collection[str]) -> F
     path = fragment.path if fragment is not None and not fragment.fault else ""
     if fragment is not None and fragment.fault:
         unseen.append(f"the agent's file {fragment.path} cannot be used: {fragment.fault}")
-    return Files(_places(found.places), path, tuple(faults), tuple(unseen))
+    return Files(_places(found.places, names), path, tuple(faults), tuple(unseen))
 
 
-def _places(found: Mapping[str, tuple[Written, ...]]) -> dict[str, tuple[Place, ...]]:
+def _places(found: Mapping[str, tuple[Written, ...]], names: Collection[str]) -> dict[str, tuple[Place, ...]]:
     return {
-        name: tuple(
+        name if name in names else OPTION_NAMES.get(name, name): tuple(
             Place(each.file, each.line, masked(name, each.value) or "", _unread(each)) for each in places
         )
         for name, places in found.items()

@@ -41,14 +41,14 @@ _NOT_TRIED = frozenset({
 """Trying these would resize something large, or change what the server is."""
 _OF_BUILD = ("datadir", "basedir", "_dir", "tmpdir", "_path", "_file", "socket", "hostname", "uuid", "port",
              "character_sets", "log_error", "plugin_dir", "ssl_", "tls_", "_basename",
-             "_index", "timezone")  # fmt: skip
+             "_index", "timezone", "relay_log")  # fmt: skip
 _OF_HOST = frozenset({
     "innodb_page_cleaners", "innodb_purge_threads", "innodb_buffer_pool_instances", "thread_pool_size",
     "open_files_limit", "table_open_cache", "back_log", "thread_cache_size", "host_cache_size",
     "innodb_parallel_read_threads", "innodb_read_io_threads", "temptable_max_ram",
     "innodb_log_writer_threads",
     "innodb_open_files", "large_page_size", "innodb_use_native_aio", "lower_case_table_names",
-    "innodb_numa_interleave", "replica_parallel_workers", "server_memory",
+    "innodb_numa_interleave", "report_port", "replica_parallel_workers", "server_memory",
 })  # fmt: skip
 
 
