@@ -9,19 +9,38 @@ from setpoint.engines.registry import engine_names, get_engine
 from .markdown import cell, code, prose, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from setpoint.recommend import Rule
 
 
 def write() -> str:
-    """Write a section per engine that has rules: a table of all, then each."""
+    """Write a section per engine that has rules: a table of all, then each that is its own.
+
+    A rule that one engine has from another stands in both tables and is described once, where it is from.
+    """
+    engines = {name: tuple(get_engine(name).rules()) for name in engine_names()}
+    homes = _homes(engines)
     sections: list[str] = []
-    for name in engine_names():
-        rules: list[Rule] = list(get_engine(name).rules())
+    for name, rules in engines.items():
         if rules:
             rows = [[f"[{r.code}](#rule-{r.code.lower()})", cell(r.title), r.severity.value] for r in rules]
-            overview = table(["code", "title", "severity"], rows)
-            sections.append("\n".join([f"## {name}\n", overview, *map(_section, rules)]))
+            own = [_section(rule) for rule in rules if homes[rule.code] == name]
+            lent = sorted({homes[rule.code] for rule in rules} - {name})
+            told = [f"Those of {engine} are described [there](#{engine}).\n" for engine in lent]
+            sections.append("\n".join([f"## {name}\n", table(["code", "title", "severity"], rows), *told, *own]))
     return "\n".join(sections)
+
+
+def _homes(engines: Mapping[str, tuple[Rule, ...]]) -> dict[str, str]:
+    """Answer the engine of each code: the one in whose folder the rule is written, else the first to have it."""
+    homes: dict[str, str] = {}
+    for name, rules in engines.items():
+        folder = type(get_engine(name)).__module__.rpartition(".")[0]
+        for rule in rules:
+            if rule.code not in homes or rule.examine.__module__.startswith(f"{folder}."):
+                homes[rule.code] = name
+    return homes
 
 
 def _section(rule: Rule) -> str:

@@ -33,3 +33,12 @@ def test_it_waits_for_a_server_with_data_in_the_folder(tmp_path):
 
 def test_a_folder_that_is_gone_already_is_no_fault(tmp_path):
     assert janitor.remove(tmp_path / "absent")
+
+
+def test_it_waits_for_a_server_whose_keeper_is_there(tmp_path):
+    keeper = tmp_path / "folder" / "sp-home" / janitor.KEEPER
+    keeper.parent.mkdir(parents=True)
+    keeper.touch()
+    assert janitor.is_in_use(tmp_path / "folder")
+    keeper.unlink()
+    assert not janitor.is_in_use(tmp_path / "folder")

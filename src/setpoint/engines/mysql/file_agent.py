@@ -9,12 +9,13 @@ One question in JSON on standard input, one answer in JSON on standard output:
 * ``{"do": "read"}`` answers ``fragment`` (``path``, ``text``, ``sha256``, ``fault``), ``roots`` (the files
   the server begins with) and ``files`` (``path``, ``text``, ``fault``): those and all that they include.
   Secrets are masked, line by line.
-* ``{"do": "write", "sha256": ..., "set": {name: text}, "unset": [name]}`` changes entries of the fragment,
-  where its hash is still the one named (null: there is none), and answers ``fragment``.
+* ``{"do": "write", "expect": {name: text}, "set": {name: text}, "unset": [name]}`` changes entries of the
+  fragment that are still as expected (null: none), and answers ``fragment``. ``sha256`` in place of
+  ``expect`` is the hash of the whole file (null: there is none).
 
-Exit code 4: nothing was written, standard error says why. 1: the files could not be had. The fragment is
-replaced whole or not at all. The rules of option files stand here, once: `dialect.option_files` reads with
-them. The agent puts the fragment together itself: the text it answers is masked and could not be sent back.
+Exit code 4: nothing was written, standard error says why. 1: the files could not be had. The rules of option
+files stand here, once: `dialect.option_files` reads with them. The fragment is replaced whole or not at all,
+and put together here: the text that is answered is masked, and could not be sent back.
 """
 
 # Python 3.6 knows neither `from __future__ import annotations` nor the newer ways to write types.
@@ -32,20 +33,15 @@ from collections import deque
 from pathlib import Path
 from typing import Deque, Dict, Generator, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, cast
 
-REFUSED = 4
-FAILED = 1
-QUESTION_CAP_BYTES = 1 << 20
-FILE_CAP_BYTES = 1 << 20
+REFUSED, FAILED = 4, 1
+QUESTION_CAP_BYTES = FILE_CAP_BYTES = 1 << 20
 FILES_CAP = 500
-DEEPEST_INCLUDE = 10
-"""A file this many includes away from the first is read; its own directives are skipped."""
-LONGEST_LINE_BYTES = 4094
-"""MariaDB reads what follows as another line; MySQL 9.7 does not."""
+DEEPEST_INCLUDE = 10  # a file so many includes away is read; its own directives are skipped
+LONGEST_LINE_BYTES = 4094  # MariaDB reads what follows as another line; MySQL 9.7 does not
 SUFFIX = ".cnf"
+# What servers read where no file is named, as they print it themselves; ``~`` is their user's home.
 DEFAULT_FILES = ("/etc/my.cnf", "/etc/mysql/my.cnf", "~/.my.cnf")
-"""What servers read where no file is named, as they print it themselves; ``~`` is their user's home."""
-GROUP = "mysqld"
-"""All servers read it. What wins is the later line, whichever group it stands in."""
+GROUP = "mysqld"  # all servers read it; what wins is the later line, whichever group it stands in
 HEADER = """\
 Written by Setpoint, and only by Setpoint: it refuses to touch this file once somebody else edited it.
 Put settings of your own into another file."""
@@ -74,11 +70,9 @@ class Refusal(ValueError):  # noqa: N818 - the word of the protocol
 
 
 class Line(NamedTuple):
-    """A line that says something.
+    """A line that says something; `text` is a value, None for none, a path with any comment, or a sentence.
 
-    `kind` is ``option`` (`text` is its value, None where it has none), ``include`` or ``includedir`` (`text`
-    is the argument, any comment behind it included), ``fault`` (`text` is a sentence), or ``end``: a fault
-    after which the server reads no more of the file.
+    `kind` is ``option``, ``include``, ``includedir``, ``fault``, or ``end``: no more of the file is read.
     """
 
     number: int
@@ -182,7 +176,7 @@ def render_fragment(entries: Dict[str, str], header: str = HEADER) -> str:
             raise Refusal(f"the value of {name} makes a line longer than {LONGEST_LINE_BYTES} bytes")
         body += line + "\n"
     head = "".join(f"# {line}\n" for line in header.splitlines())
-    return head + _CHECKSUM + _hash((head + body).encode()) + "\n" + body
+    return head + _CHECKSUM + hashlib.sha256((head + body).encode()).hexdigest() + "\n" + body
 
 
 def fragment_fault(text: str) -> str:
@@ -191,7 +185,7 @@ def fragment_fault(text: str) -> str:
     if not mark:
         return "it was not written by Setpoint: name another file as the fragment"
     checksum, _, body = rest.partition("\n")
-    if checksum != _hash((head + body).encode()):
+    if checksum != hashlib.sha256((head + body).encode()).hexdigest():
         return "it was edited by hand: move the edits to another file and undo them here, or remove the file"
     return ""
 
@@ -204,9 +198,8 @@ def fragment_entries(text: str) -> Dict[str, str]:
 
 def change_fragment(text: Optional[str], put: Dict[str, str], drop: Iterable[str]) -> str:
     """Answer a fragment's text with some entries set and some dropped; None is a fragment yet to be made."""
-    fault = "" if text is None else fragment_fault(text)
-    if fault:
-        raise Refusal(fault)
+    if text is not None and fragment_fault(text):
+        raise Refusal(fragment_fault(text))
     entries = {} if text is None else fragment_entries(text)
     for name in drop:
         entries.pop(fold(name), None)
@@ -295,7 +288,8 @@ def describe_fragment(fragment: Path, survey: Survey) -> Dict[str, Optional[str]
         fault = "it is a symbolic link: name the file itself"
     elif not survey.is_read(fragment):
         fault = "it would have no effect: no option file of the server includes it"
-    shown, digest = (None, None) if data is None or text is None else (mask_secrets(text), _hash(data))
+    digest = None if data is None else hashlib.sha256(data).hexdigest()
+    shown = None if text is None else mask_secrets(text)
     return {"path": str(fragment), "text": shown, "sha256": digest, "fault": fault}
 
 
@@ -323,17 +317,13 @@ def write_fragment(fragment: Path, roots: List[str], question: Dict[str, object]
 
 
 def _moved(
-    question: Dict[str, object], digest: Optional[str], stands: Dict[str, str], texts: Dict[str, str]
+    asked: Dict[str, object], digest: Optional[str], stands: Dict[str, str], put: Dict[str, str]
 ) -> str:
-    """Answer what somebody changed: entries (`expect`), or the whole file by its hash (`sha256`).
-
-    An entry that is as it shall be already has not moved.
-    """
-    expected = question.get("expect")
+    """Answer what somebody changed; an entry that is as it shall be already has not moved."""
+    expected = cast("Optional[Dict[str, Optional[str]]]", asked.get("expect"))
     if not isinstance(expected, dict):
-        return "" if question.get("sha256", "") == digest else "it"
-    found = cast("Dict[str, Optional[str]]", expected).items()
-    return ", ".join(n for n, text in found if stands.get(fold(n)) not in (text, texts.get(n)))
+        return "" if asked.get("sha256", "") == digest else "it"
+    return ", ".join(n for n, text in expected.items() if stands.get(fold(n)) not in (text, put.get(n)))
 
 
 @contextlib.contextmanager
@@ -367,10 +357,6 @@ def _replace(fragment: Path, data: bytes, folder: int) -> None:
     os.fsync(folder)
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def answer_question(data: bytes, fragment: Path, roots: List[str]) -> Dict[str, object]:
     """Answer one question; `Refusal` says why not."""
     if len(data) > QUESTION_CAP_BYTES:
@@ -397,17 +383,15 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--server-user", default="mysql", help="whose home ~ means (mysql)")
     options = parser.parse_args(arguments)
     home = os.path.expanduser("~" + options.server_user)  # noqa: PTH111 - pathlib fails without that user
-    found = [Path(home + path[1:] if path[0] == "~" else path) for path in DEFAULT_FILES]
-    roots = options.defaults_file or [str(path) for path in found if path.exists()]
+    found = [home + path[1:] if path[0] == "~" else path for path in DEFAULT_FILES]
+    roots = options.defaults_file or [path for path in found if Path(path).exists()]
     try:
         data = sys.stdin.buffer.read(QUESTION_CAP_BYTES + 1)
         answer = answer_question(data, Path.cwd() / options.fragment, roots)
-    except Refusal as refusal:
-        sys.stderr.write(f"{refusal}\n")
-        return REFUSED
-    except OSError as fault:
-        sys.stderr.write(f"{fault.filename or options.fragment}: {fault.strerror}\n")
-        return FAILED
+    except (Refusal, OSError) as fault:
+        place = f"{getattr(fault, 'filename', None) or options.fragment}: "
+        sys.stderr.write(f"{fault}\n" if isinstance(fault, Refusal) else f"{place}{fault.strerror}\n")
+        return REFUSED if isinstance(fault, Refusal) else FAILED
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
