@@ -1,7 +1,8 @@
 # All that Setpoint's developers and its users' first two commands need. Asks for Python >= 3.11 (pip, venv) and make; the rest
 # comes from the package registries, pinned by hash, into .venv and a cache of the project's own. A second run downloads nothing.
 #
-#   make demo      the whole loop on a private PostgreSQL        make lint       ruff, rules and format
+#   make demo      the whole loop on a private PostgreSQL, or    make lint       ruff, rules and format
+#                  on MariaDB: make demo ENGINE=mariadb
 #   make test      tests; PostgreSQL 13 and 18, MariaDB 10.11    make types      pyright
 #   make test-all  tests, slow ones too; PostgreSQL 13 to 18,    make contracts  import-linter
 #                  MariaDB 10.5, 10.11 and 11.8, MySQL 9.7
@@ -35,7 +36,8 @@ chosen = SETPOINT_TEST_MAJORS=$(call listed,$(1)) SETPOINT_TEST_MARIADB=$(call l
 .PHONY: demo test test-all coverage lint types contracts docs bench pins hooks clean environment
 
 demo: .venv/run.stamp
-	$(BIN)/setpoint demo $(ARGS)
+	$(if $(filter mariadb,$(ENGINE)),$(BIN)/python tools/engines.py fetch $(call engines,,$(MARIADB)))
+	$(BIN)/setpoint demo $(addprefix --engine ,$(ENGINE)) $(ARGS)
 
 test: .venv/test.stamp
 	$(BIN)/python tools/engines.py fetch $(call engines,$(MAJORS),$(MARIADB))

@@ -119,8 +119,7 @@ class Nursery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in self._children:
-            child.let_go()
+        self.let_go()
         self._process.stdin.close()
         self._process.wait(PATIENCE_SECONDS)
         self._process.stdout.close()
@@ -143,6 +142,11 @@ class Nursery:
             child = Child(pid, files, handle)
             self._children.append(child)
         return child
+
+    def let_go(self) -> None:
+        """Kill every child that lives."""
+        for child in self._children:
+            child.let_go()
 
     def work(self, **order: object) -> Child:
         """Have a worker, which is up when this returns."""

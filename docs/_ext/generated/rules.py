@@ -28,12 +28,13 @@ def write() -> str:
             own = [_section(rule) for rule in rules if homes[rule.code] == name]
             lent = sorted({homes[rule.code] for rule in rules} - {name})
             told = [f"Those of {engine} are described [there](#{engine}).\n" for engine in lent]
-            sections.append("\n".join([f"## {name}\n", table(["code", "title", "severity"], rows), *told, *own]))
+            overview = table(["code", "title", "severity"], rows)
+            sections.append("\n".join([f"## {name}\n", overview, *told, *own]))
     return "\n".join(sections)
 
 
 def _homes(engines: Mapping[str, tuple[Rule, ...]]) -> dict[str, str]:
-    """Answer the engine of each code: the one in whose folder the rule is written, else the first to have it."""
+    """Answer each code's engine: the one in whose folder the rule is written, else the first that has it."""
     homes: dict[str, str] = {}
     for name, rules in engines.items():
         folder = type(get_engine(name)).__module__.rpartition(".")[0]

@@ -169,6 +169,7 @@ def test_with_everything_else_dead_the_guard_process_ends_it(server, folder, bef
     assert outcome.at >= order.deadline
 
 
+@pytest.mark.slow
 def test_the_guard_process_takes_the_instance_from_one_that_is_stopped(server, folder, before):
     order = override(server, 0.5)
     with holder_of(server) as holder:
@@ -181,6 +182,7 @@ def test_the_guard_process_takes_the_instance_from_one_that_is_stopped(server, f
     assert is_back(server, before)
 
 
+@pytest.mark.slow
 def test_the_guard_process_and_the_server_restart_across_the_deadline(server, folder, before):
     order = override(server, 1)
     assert guardian.arm(folder, order).state is LinkState.ARMED

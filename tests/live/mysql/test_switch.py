@@ -112,7 +112,7 @@ def make_login(server, name: str, *rights: str) -> None:
 def may_set(server) -> tuple[str, ...]:
     """Answer the rights that changing variables takes."""
     if server.binaries.kind == "mariadb":
-        return ("SUPER ON *.*",)
+        return ("SUPER, BINLOG ADMIN ON *.*",)
     return ("SYSTEM_VARIABLES_ADMIN ON *.*", "SELECT ON performance_schema.*")
 
 
@@ -202,8 +202,9 @@ def test_it_is_disarmed_when_the_override_ended_early(site, host):
     assert site.is_off
 
 
+@pytest.mark.slow
 def test_a_later_deadline_arms_it_anew(site, host):
-    override = site.start(host, seconds=2.0)
+    override = site.start(host, seconds=5.0)
     later = extending.extend(host, override.id, seconds=3600.0, because="a while longer")
     assert len(site.events) == 1
     (row,) = by_hand(
@@ -268,6 +269,7 @@ def test_what_one_entry_is_refused_keeps_no_other_from_being_put_back(server):
     assert running(server, "max_connections") == "173"
 
 
+@pytest.mark.slow
 def test_a_login_without_the_right_is_told_and_the_guard_process_armed(server, tmp_path):
     make_login(server, "lesser", *may_set(server))
     site = MysqlSite(tmp_path, server, user="lesser")
@@ -280,6 +282,7 @@ def test_a_login_without_the_right_is_told_and_the_guard_process_armed(server, t
     site.setpoint.close()
 
 
+@pytest.mark.slow
 def test_it_acts_with_the_rights_of_whoever_made_it(server, tmp_path):
     make_login(server, "ender", *may_set(server), "EVENT ON mysql.*")
     site = MysqlSite(tmp_path, server, user="ender")
@@ -360,6 +363,7 @@ def test_a_server_that_is_down_across_the_deadline_is_put_back_when_it_starts(
     site.setpoint.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 def test_a_server_restarted_before_the_deadline_is_put_back_at_it(kind, start_mariadb, start_mysql, tmp_path):
     start = {"mariadb": start_mariadb, "mysql": start_mysql}[kind]

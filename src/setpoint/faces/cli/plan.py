@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,14 +10,25 @@ import click
 from setpoint.faces.cli.arguments import InstanceName, check_place, write_file
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Table
-from setpoint.faces.cli.wording import counted, moment_text, setting_text, shown_value, size_text
+from setpoint.faces.cli.wording import (
+    counted,
+    flag_changes,
+    moment_text,
+    setting_text,
+    shown_value,
+    size_text,
+)
 from setpoint.policy.verdict import Outcome
 
 if TYPE_CHECKING:
+    from setpoint.catalog import Catalog
     from setpoint.control.change import Planned
     from setpoint.engines.plan import Plan, Step
     from setpoint.faces.cli.page import Block, Piece, Tone
     from setpoint.policy.verdict import Verdict
+
+
+_MOST_SHOWN = 80
 
 
 @verb("plan")
@@ -128,7 +140,9 @@ def plan_document(planned: Planned) -> dict[str, Any]:
         "revision": made.revision,
         "observed_at": made.observed_at,
         "is_empty": made.is_empty,
-        "steps": [_step_document(number, step) for number, step in enumerate(made.steps, start=1)],
+        "steps": [
+            _step_document(planned.catalog, number, step) for number, step in enumerate(made.steps, start=1)
+        ],
         "restarts": list(made.restarts),
         "released": list(made.released),
         "blocked": blocked_documents(made),
@@ -169,7 +183,7 @@ def step_text(step: Step) -> str:
     return (
         f"reset {step.parameter}"
         if step.text is None
-        else f"set {step.parameter} = {setting_text(step.text)}"
+        else f"set {step.parameter} = {shorten(setting_text(step.text), _MOST_SHOWN, placeholder='...')}"
     )
 
 
@@ -197,15 +211,15 @@ def _steps(planned: Planned) -> list[Block]:
     made = planned.plan
     rows: list[tuple[Piece, ...]] = []
     for number, step in enumerate(made.steps, start=1):
-        before = shown_value(planned.catalog, step.parameter, step.prior.running) if step.prior else None
+        before, after = _texts(planned.catalog, step)
         needs = "restart" if step.parameter in made.restarts else (step.context.value if step.context else "")
         rows.append(
             (
                 f"{number}.",
                 step.kind.value,
                 step.parameter,
-                before if before is not None else "",
-                setting_text(step.text) if step.text is not None else "",
+                before,
+                after,
                 Span(needs, "warn" if needs == "restart" else "dim"),
                 step.reason,
             )
@@ -215,6 +229,21 @@ def _steps(planned: Planned) -> list[Block]:
     if made.restarts:
         page.append(Span(f"needs a restart: {', '.join(made.restarts)}", "warn"))
     return page
+
+
+def _texts(catalog: Catalog, step: Step) -> tuple[str, str]:
+    """Answer what runs and what will; of a set of flags those alone that change."""
+    running = step.prior.running if step.prior is not None else None
+    changes = flag_changes(catalog, step.parameter, running, step.text)
+    if changes:
+        return "", ", ".join(changes)
+    before = shown_value(catalog, step.parameter, running) or ""
+    if step.text is None:
+        return before, ""
+    is_bare = isinstance(step.text, str) and step.text.isdigit()
+    return before, shown_value(catalog, step.parameter, str(step.text)) or "" if is_bare else setting_text(
+        step.text
+    )
 
 
 def _budget(planned: Planned) -> list[Block]:
@@ -228,8 +257,9 @@ def _budget(planned: Planned) -> list[Block]:
     return [Span(text, "dim" if budget.fits else "warn")]
 
 
-def _step_document(number: int, step: Step) -> dict[str, Any]:
+def _step_document(catalog: Catalog, number: int, step: Step) -> dict[str, Any]:
     prior = step.prior
+    running = prior.running if prior is not None else None
     return {
         "number": number,
         "kind": step.kind.value,
@@ -239,5 +269,7 @@ def _step_document(number: int, step: Step) -> dict[str, Any]:
         "prior": {"running": prior.running, "persisted": prior.persisted} if prior else None,
         "do": [request.text for request in step.do],
         "undo": [request.text for request in step.undo],
+        "changes": list(flag_changes(catalog, step.parameter, running, step.text)),
+        "is_passing": step.is_passing,
         "reason": step.reason,
     }

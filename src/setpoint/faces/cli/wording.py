@@ -41,6 +41,20 @@ def shown_value(catalog: Catalog, name: str, text: str | None) -> str | None:
         return text
 
 
+def flag_changes(catalog: Catalog, name: str, before: str | None, after: SettingText) -> tuple[str, ...]:
+    """Answer what changes in a set of flags, flag by flag; nothing where that is not what it is."""
+    from setpoint.errors import InputError
+
+    parameter = catalog.find(name)
+    if parameter is None or before is None or after is None:
+        return ()
+    try:
+        values = [catalog.parse(name, text) for text in (before, after)]
+    except InputError:
+        return ()
+    return parameter.differences(*values)
+
+
 def size_text(amount_bytes: int | None) -> str:
     """Write an amount of bytes: exactly where it is round, else with one decimal."""
     if amount_bytes is None:

@@ -148,7 +148,7 @@ def _row(figure: Figure, contrast: Contrast, *, is_disturbed: bool) -> tuple[str
         figure.label,
         amount(a.median, figure.digits),
         amount(b.median, figure.digits),
-        change(contrast.change) if a.median else "-",
+        change(contrast.change if is_relative else _change_of_medians(contrast)),
         interval(contrast.low, contrast.high) if is_relative else "-",
         f"{share(a.cv)} / {share(b.cv)}" if is_relative else "-",
         share(contrast.smallest_detectable) if is_relative else "-",
@@ -165,6 +165,11 @@ def claim(contrast: Contrast) -> str:
         return "not shown" if contrast.a.median or contrast.b.median else "none at all"
     is_small = abs(contrast.change) < (contrast.smallest_detectable or 0)
     return f"probably {contrast.verdict}" if _is_relative(contrast) and is_small else contrast.verdict
+
+
+def _change_of_medians(contrast: Contrast) -> float | None:
+    """Answer the change from one median to the other, None from nothing: no pair can change it further."""
+    return contrast.b.median / contrast.a.median - 1 if contrast.a.median else None
 
 
 def _is_relative(contrast: Contrast) -> bool:

@@ -41,6 +41,7 @@ _KINDS: Mapping[str, OriginKind] = {
 """The words of MySQL's variables_info and of MariaDB's GLOBAL_VALUE_ORIGIN."""
 
 _KEPT_BEFORE = "kept when the server started; it stands nowhere any more"
+_WRITTEN_BEFORE = "written in a file when the server started; it stands nowhere any more"
 
 
 class Place(NamedTuple):
@@ -155,7 +156,8 @@ def _deciding(
         return origins[0]
     if kind is OriginKind.FILE:
         place = last(OriginKind.FILE, OriginKind.PERSISTED, file=row.path or "")
-        return place or Origin(kind=kind, text=value, file=row.path or "")
+        fault = _WRITTEN_BEFORE if ground.places is not None else ""
+        return place or Origin(kind=kind, text=value, file=row.path or "", fault=fault)
     kept = last(OriginKind.PERSISTED)
     if kind is OriginKind.RUNTIME:
         # MySQL says so too of what only some session set for itself, and once a value is set back again.
@@ -188,7 +190,7 @@ def _pending(
     following = next((o for o in reversed(origins) if _lasts(o)), None)
     if following is None or following.is_in_force or following.text is None:
         return None, ""
-    if following.kind is OriginKind.DEFAULT and ground.places is None and row.persisted is None:
+    if following.kind is OriginKind.DEFAULT and ground.places is None and not _was_kept(row):
         return None, ""  # a file that cannot be read may speak
     if ground.catalog.is_same(parameter.name, following.text, value):
         return None, ""
@@ -196,6 +198,11 @@ def _pending(
     if following.kind in (OriginKind.FILE, OriginKind.PERSISTED) and following.file:
         return following.text, f"{following.file}:{following.line} says {following.text} since the start"
     return following.text, f"{where} has {following.text} for the next start"
+
+
+def _was_kept(row: VariableRow) -> bool:
+    """Tell whether what the server keeps, or kept at its start, decides what runs."""
+    return row.persisted is not None or _KINDS.get(row.source or "") is OriginKind.PERSISTED
 
 
 def _lasts(origin: Origin) -> bool:

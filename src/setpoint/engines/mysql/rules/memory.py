@@ -22,11 +22,12 @@ _MOST_INSTANCES = 8
 def buffer_pool_too_small(evidence: Evidence) -> Iterator[Proposal | Remark]:
     """Raise `innodb_buffer_pool_size` when it is read through and the data does not fit.
 
-    Fires when at least one page request in a thousand misses, at least ten each second do, the misses add up to more than twice what the pool holds (so that filling it once does not count), and the data is
+    Fires when at least one page request in a thousand misses, at least ten each second do, the misses add
+    up to more than twice what the pool holds (so that filling it once does not count), and the data is
     larger than the pool. Proposes the data with a quarter to spare, at most three quarters of the memory
     (half of it where reads pass through the page cache as well) and what the budget holds, in steps that
-    the server keeps after a restart, too. Where there is no room it says so. On MariaDB with 1.1 GB
-    of data and the default pool of 128 MB more than 70 % of throughput were measured, from this one
+    the server keeps after a restart, too. Where there is no room it says so. On MariaDB with 1.1 GB of
+    data and the default pool of 128 MB more than 70 % of throughput were measured, from this one
     parameter.
     """
     pool, data, host = evidence.number(_POOL), evidence.facts.data_bytes, evidence.host_bytes
@@ -111,7 +112,8 @@ def temporary_tables_on_disk(evidence: Evidence) -> Iterator[Proposal | Remark]:
     so both go up, four times, at most 64 MB and a thirty-second of the memory. Beyond that it points to the
     statements: some kinds of columns go to disk whatever is set.
     """
-    made, on_disk = evidence.growth("temp.tables") or 0, evidence.growth("temp.disk_tables") or 0
+    on_disk = evidence.growth("temp.disk_tables") or 0
+    made = max(evidence.growth("temp.tables") or 0, on_disk)
     if on_disk < 100 or on_disk < 0.25 * made:
         return
     is_temptable = evidence.text("internal_tmp_mem_storage_engine").upper() == "TEMPTABLE"
