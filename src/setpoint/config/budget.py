@@ -250,7 +250,10 @@ def largest_fit(
 
     def is_fitting(value: int) -> bool:
         tried = {**base, name: value * factor}
-        return claims.total_bytes(tried) <= available_bytes
+        try:
+            return claims.total_bytes(tried) <= available_bytes
+        except InputErrors:  # beyond all magnitude
+            return False
 
     if any(base.get(other) is None for other in claims.names if other != name) or not is_fitting(low):
         return None

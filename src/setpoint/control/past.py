@@ -123,10 +123,18 @@ def releases(
     asked = {catalog.grammar.fold_name(name) for name in desired.resolved}
     for owned in context.store.journal.owned(observation.instance):
         name, observed = owned.parameter, observation.setting(owned.parameter)
-        if catalog.grammar.fold_name(name) in asked or is_persisted(name, owned.restore, observed, catalog):
+        if catalog.grammar.fold_name(name) in asked:
+            continue
+        if is_persisted(name, owned.restore, observed, catalog) and not _is_written(observed, observation):
             continue
         ours = _standing(context, owned, observed, catalog)
         yield Release(parameter=name, ours=ours, restore=owned.restore, running=owned.running_before)
+
+
+def _is_written(observed: ObservedSetting | None, observation: Observation) -> bool:
+    """Tell whether the file that the instance's agent writes has a line of it still."""
+    file = observation.managed_file
+    return bool(file) and observed is not None and any(each.file == file for each in observed.origins)
 
 
 def left_open(context: Context, name: str) -> tuple[Step, ...]:

@@ -37,10 +37,12 @@ _COUNTERS = (
     "log.bytes", "log.records", "log.full_pages", "log.buffer_waits", "log.sync_seconds",
     "log.position_bytes", "temp.files", "temp.bytes", "sess.active_seconds", "lock.deadlocks",
     "scan.full", "scan.full_rows",
+    "conn.made", "conn.threads_made", "cache.table_overflows", "temp.tables", "temp.disk_tables",
+    "temp.sort_merges", "log.binlog_spills",
 )  # fmt: skip
 GAUGES = frozenset({
     "conn.total", "conn.active", "conn.idle_in_txn", "conn.limit", "lock.waiters",
-    "mvcc.dead_rows", "mvcc.live_rows", "mvcc.oldest_xid_age", "repl.standbys", "repl.lag_s",
+    "mvcc.dead_rows", "mvcc.live_rows", "mvcc.oldest_xid_age", "mvcc.history_length", "repl.standbys", "repl.lag_s",
     "backup.running", "disk.free_bytes",
 })  # fmt: skip
 """Metrics that tell a state; all others count up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from setpoint.engines.mariadb import observe
 from setpoint.engines.mariadb.harvest import harvest
@@ -12,7 +12,7 @@ from setpoint.engines.mysql.observe import entry as entries
 from setpoint.errors import NotPermittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from setpoint.catalog import Version
     from setpoint.catalog.catalog import CatalogData
@@ -56,6 +56,12 @@ class MariadbEngine(MysqlEngine):
         from setpoint.engines.mariadb.switch import MariadbEventSwitch
 
         return MariadbEventSwitch()
+
+    def rules(self) -> Sequence[Any]:
+        """Answer the tuning rules."""
+        from setpoint.engines.mariadb.rules import RULES
+
+        return RULES
 
     def rescue(self, plan: Plan, data_directory: str) -> str:
         """Refuse: what a plan wrote lies in an option file of the host."""
