@@ -42,7 +42,8 @@ _COUNTERS = (
 )  # fmt: skip
 GAUGES = frozenset({
     "conn.total", "conn.active", "conn.idle_in_txn", "conn.limit", "lock.waiters",
-    "mvcc.dead_rows", "mvcc.live_rows", "mvcc.oldest_xid_age", "mvcc.history_length", "repl.standbys", "repl.lag_s",
+    "mvcc.dead_rows", "mvcc.live_rows", "mvcc.oldest_xid_age", "mvcc.history_length",
+    "repl.standbys", "repl.lag_s",
     "backup.running", "disk.free_bytes",
 })  # fmt: skip
 """Metrics that tell a state; all others count up."""
