@@ -67,7 +67,7 @@ class MysqlServer:
     def running(self) -> dict[str, str]:
         names = ", ".join(f"'{name}'" for name in sorted({*self.first, *self.second}))
         rows = by_hand(self.server, f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({names})")
-        return dict(rows)
+        return {str(name): str(text) for name, text in rows}
 
     def persist(self, name: str, text: str) -> None:
         """Set a value as a person would who wants it to last."""

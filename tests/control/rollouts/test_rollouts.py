@@ -279,7 +279,9 @@ def test_of_two_controllers_one_has_the_lease(make_fleet):
 
 
 def test_later_waves_are_compared_too(make_fleet):
+    """Over a soak long enough that which instances are the canaries, which is drawn, says nothing."""
     fleet = make_fleet(16)
-    made = fleet.start(waves=(Amount(share=0.5), Amount(share=1.0)))
+    shares = (Amount(share=0.5), Amount(share=1.0))
+    made = fleet.start(waves=shares, canary=Amount(count=4), soak_seconds=300.0)
     over = fleet.run(made.id)
     assert [each.split(": ")[1] for each in over.judged] == ["not worse", "not worse", "cannot tell"]

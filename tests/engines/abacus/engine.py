@@ -26,6 +26,8 @@ class AbacusEngine:
     grammar = GRAMMAR
     data = FOLDER
 
+    listing_arguments: tuple[str, ...] = ()
+
     def family(self, version):
         return str(version.major)
 

@@ -23,7 +23,7 @@ CASES = Path(__file__).parent / "rules"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RULES = {"mariadb": MARIADB, "mysql": MYSQL}
 BY_CODE = {rule.code: rule for rule in (*MARIADB, *MYSQL)}
-FACTS = {"ram": "ram_bytes", "data_size": "data_bytes", "neighbours": "neighbours_bytes"}
+FACTS: dict[str, str] = {"ram": "ram_bytes", "data_size": "data_bytes", "neighbours": "neighbours_bytes"}
 WORDS = {"storage", "cluster"}
 SAFE = {
     "innodb_flush_log_at_trx_commit": "1",
@@ -62,7 +62,7 @@ def evidence_of(case: dict[str, Any], engine: str, version: str = "", **changes:
     version = version or case.get(engine, shipped.MAIN[engine])
     catalog = shipped.catalog(engine, version)
     stated: dict[str, Any] = {
-        FACTS.get(name, name): text if name in WORDS else amount(text)
+        FACTS.get(str(name), str(name)): text if name in WORDS else amount(text)
         for name, text in case.get("facts", {}).items()
     }
     facts = Facts(**stated)

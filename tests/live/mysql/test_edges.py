@@ -309,6 +309,5 @@ def test_an_agent_that_cannot_be_had_spoils_no_observation(setpoint, server):
     use(setpoint, server, agent="/no/such/agent --fragment x")
     observation, _ = setpoint.observe(NAME)
     assert any("agent" in said for said in observation.unseen)
-    assert (
-        "no agent writes one" in blocked(ask(setpoint, innodb_buffer_pool_load_at_startup="OFF")).popitem()[1]
-    )
+    (why,) = blocked(ask(setpoint, innodb_buffer_pool_load_at_startup="OFF")).values()
+    assert "no agent writes one" in why

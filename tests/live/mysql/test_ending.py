@@ -9,6 +9,7 @@ import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pymysql
@@ -26,6 +27,9 @@ from setpoint.engines.order import Back, Order
 from setpoint.engines.plan import Request
 from setpoint.engines.port import Target
 from setpoint.errors import NotPermittedError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOLD = """
 import sys
@@ -138,7 +142,8 @@ def test_a_statement_that_is_under_way_is_ended_with_its_session(server):
         first.lock("apply by ada")
         number = first.run(Request(text="SELECT CONNECTION_ID()")).rows[0][0]
         assert isinstance(first, MysqlDriver)
-        first._connection._execute_command(3, "SELECT SLEEP(600)")
+        send: Callable[[int, str], None] = first._connection._execute_command  # type: ignore[attr-defined]
+        send(3, "SELECT SLEEP(600)")
         asked = f"SELECT info FROM information_schema.processlist WHERE id = {number}"
         await_that(lambda: "SLEEP" in str(by_hand(server, asked)), "it is under way")
         second.lock("ending", is_preempting=True)

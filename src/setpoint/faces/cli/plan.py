@@ -162,7 +162,10 @@ def plan_document(planned: Planned) -> dict[str, Any]:
             "steps": left.steps,
             "is_undo": planned.is_undo,
             "is_at_work": planned.is_at_work,
-            "begun": [_step_document(n, s) for n, s in enumerate(planned.unfinished_steps, start=1)],
+            "begun": [
+                _step_document(planned.catalog, number, step)
+                for number, step in enumerate(planned.unfinished_steps, start=1)
+            ],
             "is_last_step_done": left.is_step_done,
         },
     }
