@@ -523,4 +523,4 @@ def test_every_starter_reads_checks_and_has_its_own_name(name):
 
 
 def test_the_starters_are_those_that_the_pages_speak_of():
-    assert starter_names() == ("postgresql-safety", "production")
+    assert starter_names() == ("mysql-safety", "postgresql-safety", "production")

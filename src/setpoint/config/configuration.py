@@ -71,6 +71,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     settings: Settings = msgspec.field(default_factory=dict[str, SettingText])
     mode: Mode = "observe"
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether it is reached through files alone: nobody says how to connect to it."""
+        return not self.target
+
 
 class Configuration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True

@@ -66,7 +66,10 @@ def classify(
     An observation older than `stale_after` makes every class stale: its old judgement is told in the
     explanation, and nothing is called in sync that was not looked at.
     """
-    drifts = [judge(name, desired[name], observation.setting(name), catalog) for name in sorted(desired)]
+    drifts = [
+        judge(name, desired[name], observation.setting(name), catalog, is_partial=observation.is_partial)
+        for name in sorted(desired)
+    ]
     age = at - observation.at
     if stale_after is None or age <= stale_after:
         return tuple(drifts)
@@ -82,11 +85,23 @@ def classify(
     )
 
 
-def judge(name: str, desired: SettingText, observed: ObservedSetting | None, catalog: Catalog) -> Drift:
-    """Judge one parameter; `observed` is None when the instance did not list it."""
+def judge(
+    name: str,
+    desired: SettingText,
+    observed: ObservedSetting | None,
+    catalog: Catalog,
+    *,
+    is_partial: bool = False,
+) -> Drift:
+    """Judge one parameter; `observed` is None when the instance did not list it.
+
+    Of a partial observation that says nothing about the instance.
+    """
     parameter = catalog.find(name)
     if parameter is None or observed is None:
-        why = f"{catalog.engine} {catalog.version} does not list it"
+        is_untold = parameter is not None and is_partial
+        unlisted = f"{catalog.engine} {catalog.version} does not list it"
+        why = "the files that were imported do not tell it" if is_untold else unlisted
         return _drift(name, DriftClass.UNKNOWN, desired, None, None, why, is_deviation=True)
     shown = None if observed.value is None else catalog.show(name, observed.value)
     origin = observed.in_force

@@ -145,7 +145,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """The parameters this login may change for the whole instance; None means all of them."""
     managed_file: str = ""
     """The configuration file that the instance's agent writes for us; empty where there is no agent."""
+    agent_fault: str = ""
+    """Why the instance's agent cannot write that file, in words; empty where it can, or there is none."""
     catalog_hash: str = ""
+    identity: str = ""
+    """What the instance calls itself, whatever it is named here; empty where it was not asked."""
+    came_by: str = ""
+    """How it came here where nobody connected to the instance: the files it was read from."""
+    is_partial: bool = False
+    """Whether parameters are missing from `settings`: of those nothing is known, nor are they default."""
     cost_ms: float = 0.0
     """Server time the observation took, in milliseconds."""
 

@@ -142,7 +142,7 @@ def apply(
         )
     instance = configuration.instance(made.instance)
     restart = restarter(made, instance) if may_restart else None
-    let_go = _let_go(context, configuration, made)
+    let_go = let_go_of(context, configuration, made)
     logbook = Logbook(context, made, before_step=before_step)
     before = earlier_pair(context, made.instance)
 
@@ -257,7 +257,7 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
     return judged
 
 
-def _let_go(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:
+def let_go_of(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:
     """Answer what is ours no more after a plan: released by it, back already, or taken over by a person."""
     instance = configuration.instance(made.instance)
     observation, catalog = last_seen(context, made.instance, instance)

@@ -66,8 +66,9 @@ class Context:
 
         Without a permit the connection can only read.
         """
-        if not instance.target:
-            raise InputError(f"{name} has no target", next_step="`setpoint instance set` gives it one")
+        if instance.is_offline:
+            next_step = f"`setpoint bundle collect {name}` writes a script for it, or give it a target"
+            raise InputError(f"{name} has no target: it is reached through files alone", next_step=next_step)
         target = Target(
             instance=name,
             address=instance.target,

@@ -115,6 +115,12 @@ def token_digest(keys: Keys, id_: str, secret: str) -> str:
     return blake2b(text, digest_size=32, key=keys.token_key(), person=b"setpoint-token").hexdigest()
 
 
+def bundle_seal(keys: Keys, id_: str) -> str:
+    """Answer the word a bundle's result is sealed with: keyed BLAKE2b of its id, kept nowhere else."""
+    digest = blake2b(id_.encode(), digest_size=16, key=keys.token_key(), person=b"setpoint-bundle")
+    return digest.hexdigest()
+
+
 def store_keys(store: Store) -> Keys:
     """Say where a store's keys are."""
     return keys_of(store.file, store.id)

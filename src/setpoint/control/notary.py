@@ -34,6 +34,7 @@ __all__ = [
     "make_keys",
     "noted",
     "own_public_keys",
+    "sign",
     "signature_faults",
     "verifiers_of",
     "why_unsigned",
@@ -92,6 +93,17 @@ def checkpoint_if_due(context: Context) -> Checkpoint | None:
         return _sign(context, signer, _last_signed(context, signer)) if signer is not None else None
     except SetpointError:
         return None
+
+
+def sign(context: Context, payload: bytes) -> tuple[str, str]:
+    """Answer the signature of a payload by this store's key, in hexadecimal, and the key's fingerprint.
+
+    Raises `UnavailableError` where nothing can be signed.
+    """
+    signer = _signer(context)
+    if signer is None:
+        raise UnavailableError(f"nothing can be signed: {why_unsigned(context)}")
+    return signer.sign(payload), signer.key
 
 
 def anchor(context: Context, *, to: str, permit: Permit) -> Checkpoint:

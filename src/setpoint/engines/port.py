@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Grammar, Version
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.observation import Observation
+    from setpoint.engines.document import DumpReader
+    from setpoint.engines.native import Native
     from setpoint.engines.order import Armed, Order
     from setpoint.engines.plan import Plan, Request
     from setpoint.policy.waves import MemberOrder
@@ -248,6 +250,14 @@ class Engine(Protocol):
 
     def rules(self) -> Sequence[Any]:
         """Answer the engine's rules (`setpoint.recommend.Rule`)."""
+        ...
+
+    def native(self) -> Native | None:
+        """Answer who writes scripts for the engine's own client, None where there is no such client."""
+        ...
+
+    def dump_readers(self) -> Sequence[DumpReader]:
+        """Answer who reads which kind of file of this engine."""
         ...
 
     def rescue(self, plan: Plan, data_directory: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from setpoint.faces.front import Front
 
 if TYPE_CHECKING:
+    from setpoint.faces.bundles import Bundles
     from setpoint.faces.governance import Governance
+    from setpoint.faces.intake import Intake
     from setpoint.faces.notices import Notices
     from setpoint.faces.overrides import Overrides
     from setpoint.faces.rollouts import Rollouts
@@ -51,3 +53,17 @@ class Fronts(Front):
         from setpoint.faces.notices import Notices
 
         return Notices(self._context)
+
+    @property
+    def intake(self) -> Intake:
+        """Files of instances that nobody can log in to."""
+        from setpoint.faces.intake import Intake
+
+        return Intake(self._context)
+
+    @property
+    def bundles(self) -> Bundles:
+        """Signed scripts for instances that only files reach, and what comes back from them."""
+        from setpoint.faces.bundles import Bundles
+
+        return Bundles(self._context)

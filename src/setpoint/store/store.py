@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 
+from setpoint.config.bundle import Issued
 from setpoint.config.override import Override
 from setpoint.errors import TamperedError
 from setpoint.policy.approval import Change
@@ -40,8 +41,8 @@ class Store:
     """What is remembered: `revisions`, `audit`, `snapshots`, `plans`, `journal`, and the registers.
 
     The registers: `people`, `tokens`, `delegations`, `changes`, `waivers`, `incidents`, `reports`,
-    `overrides`, `rollouts`, `targets`, `channels`. What changes all the time: `leases`, `workers`, `cursors`,
-    `sights`.
+    `overrides`, `rollouts`, `targets`, `channels`, `bundles`. What changes all the time: `leases`,
+    `workers`, `cursors`, `sights`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -63,6 +64,7 @@ class Store:
         self.rollouts = Register(database, self.audit, "rollout", Rollout)
         self.targets = Register(database, self.audit, "target", RolloutTarget)
         self.channels = Register(database, self.audit, "channel", Channel)
+        self.bundles = Register(database, self.audit, "bundle", Issued)
         self.leases = Leases(database)
         self.workers = Workers(database)
         self.cursors = Cursors(database)

@@ -103,6 +103,12 @@ class AbacusEngine:
     def rules(self):
         return ()
 
+    def native(self):
+        return None
+
+    def dump_readers(self):
+        return ()
+
     def rescue(self, plan, data_directory):
         raise NotPermittedError("an abacus always starts", where=plan.instance)
 

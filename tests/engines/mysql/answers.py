@@ -15,6 +15,11 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = AT.timestamp()
 UPTIME = 1000.0
 
+ALL_RIGHTS = [
+    "SUPER", "FILE", "PROCESS", "SYSTEM_VARIABLES_ADMIN", "PERSIST_RO_VARIABLES_ADMIN", "ROLE_ADMIN",
+    "BINLOG ADMIN", "CONNECTION ADMIN", "READ_ONLY ADMIN", "REPLICATION MASTER ADMIN",
+    "REPLICATION SLAVE ADMIN",
+]  # fmt: skip
 _FIELDS = (
     "name", "value", "source", "path", "data_type", "scope", "low", "high", "block", "words", "default",
     "is_read_only", "has_option", "set_at", "set_user", "set_host", "persisted",
@@ -45,7 +50,7 @@ def answer(
         "host": "h",
         "now": NOW,
         "uptime_seconds": UPTIME,
-        "privileges": ["SUPER"],
+        "privileges": ALL_RIGHTS,
         **server,
     }
     return json.dumps({"variables": variables, "server": told, "status": status or {}, "files": files})

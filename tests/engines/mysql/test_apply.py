@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.engines.mysql.answers import answer, seen, variable
 
-from setpoint.engines.plan import StepKind
+from setpoint.engines.plan import Request, StepKind
 from setpoint.engines.port import Release
 from setpoint.engines.registry import get_engine
 
@@ -78,6 +78,17 @@ def test_one_of_files_alone_goes_to_the_agent_or_to_a_person():
     assert texts(step.do) == [{"do": "write", "expect": {name: None}, "set": {name: "OFF"}}]
     assert texts(step.undo) == [{"do": "write", "expect": {name: "OFF"}, "unset": [name]}]
     assert restart.kind is StepKind.RESTART
+
+
+def test_without_its_agent_only_what_runs_is_changed_and_the_plan_warns():
+    name = "innodb_buffer_pool_load_at_startup"
+    told = made({name: "OFF", "max_connections": "171"}, agent={"fault": "timed out"})
+    assert [step.parameter for step in told.steps] == ["max_connections"]
+    (block,) = told.blocked
+    assert (block.parameter, "timed out" in block.why) == (name, True)
+    assert [said for said in told.warnings if "timed out" in said]
+    assert [said for said in made({}, agent={"fault": "timed out"}).warnings if "timed out" in said]
+    assert not made({"max_connections": "171"}).warnings
 
 
 def test_mariadb_runs_a_value_and_has_the_agent_write_it_down():
@@ -175,3 +186,62 @@ def test_what_runs_and_is_not_kept_is_kept():
     row = variable("max_connections", "171", source="DYNAMIC", persisted="99", set_at=0.0, set_user="u")
     (step,) = made({"max_connections": "171"}, rows=(row,)).steps
     assert texts(step.do) == ["SET PERSIST max_connections = 171"]
+
+
+CHARACTER_SETS = tuple(
+    variable(name, text, data_type="string", is_read_only="NO", has_option="REQUIRED")
+    for name, text in {"character_set_server": "utf8mb4", "collation_server": "utf8mb4_bin"}.items()
+)
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_character_set_goes_back_with_the_collation_it_took_along(engine):
+    found = made({"character_set_server": "latin1"}, engine=engine, rows=CHARACTER_SETS)
+    assert texts(found.steps[0].undo)[-1] == "SET GLOBAL collation_server = 'utf8mb4_bin'"
+    assert any("takes collation_server with it (utf8mb4_bin now)" in said for said in found.warnings)
+
+
+def test_on_mariadb_a_collation_is_set_for_its_character_set_too_and_both_are_written_down():
+    both = {"character_set_server": "latin1", "collation_server": "latin1_bin"}
+    first, second = made(both, engine="mariadb", rows=CHARACTER_SETS, agent=AGENT).steps
+    assert (first.parameter, first.do, first.undo) == ("character_set_server", (), ())
+    assert texts(second.do)[0] == "SET GLOBAL collation_server = 'latin1_bin'"
+    assert {name for line in texts(second.do)[1:] for name in line["set"]} == both.keys()
+    assert texts(second.undo)[0] == "SET GLOBAL collation_server = 'utf8mb4_bin'"
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_an_override_of_a_character_set_alone_is_refused_where_its_collation_would_be_lost(engine):
+    ours = {"character_set_server": "latin1"}
+    (refused,) = made(ours, engine=engine, rows=CHARACTER_SETS, passing=set(ours)).blocked
+    assert "not utf8mb4_bin" in refused.why
+    assert "override collation_server with it" in refused.next_step
+    both = {**ours, "collation_server": "latin1_bin"}
+    assert not made(both, engine=engine, rows=CHARACTER_SETS, passing=set(both)).blocked
+
+
+@pytest.mark.parametrize(("line", "is_passing"), [("120", True), ("130", False), ("171", False)])
+def test_an_override_over_a_line_is_passing_where_the_line_is_what_it_goes_back_to(line, is_passing):
+    body = f"[mysqld]\nmax_connections = {line}\n"
+    agent = {**AGENT, "files": [{"path": "/etc/my.cnf", "text": body, "fault": ""}]}
+    row = variable("max_connections", "120", source="SQL", is_read_only="NO", has_option="REQUIRED")
+    ours = {"max_connections": "171"}
+    (step,) = made(ours, engine="mariadb", rows=(row,), agent=agent, passing=set(ours)).steps
+    assert step.is_passing is is_passing
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_looking"),
+    [
+        ("SET GLOBAL a = 1; RESET PERSIST IF EXISTS `a`", True),
+        ("SET PERSIST a = 1", True),
+        ("SET PERSIST_ONLY a = 1", True),
+        ("RESET PERSIST IF EXISTS `a`", False),
+    ],
+)
+def test_a_statement_that_sets_looks_itself(statement, is_looking):
+    request = Request(text=statement, is_read_only=False)
+    guarded = get_engine("mysql").unless_moved(request, "a", "0")
+    assert len(guarded.ahead) == 1
+    assert (guarded.text != statement) is is_looking
+    assert guarded.text.endswith(statement.removeprefix("SET "))

@@ -44,6 +44,13 @@ def write(host, digest=None, put=(), drop=()):
     return ask(host, {"do": "write", "sha256": digest, "set": dict(put), "unset": list(drop)})["fragment"]
 
 
+def test_it_tells_when_each_file_was_changed(host):
+    os.utime(host / "my.cnf", (1_700_000_000, 1_700_000_000))
+    (host / "d" / "a.cnf").symlink_to(host / "gone.cnf")
+    told = {Path(file["path"]).name: file["changed_at"] for file in ask(host, {"do": "read"})["files"]}
+    assert told == {"my.cnf": 1_700_000_000, "a.cnf": None}
+
+
 def refusal(host, question, **more):
     ended = run(host, question, **more)
     assert (ended.returncode, ended.stdout) == (4, b"")

@@ -8,6 +8,7 @@ from tests.engines.mysql.answers import NOW, UPTIME, answer, seen, variable
 from setpoint.catalog import Context, Kind
 from setpoint.config.drift import DriftClass, judge
 from setpoint.config.observation import OriginKind
+from setpoint.engines.mysql.dialect.option_fragment import render_fragment
 from setpoint.engines.port import Reply
 from setpoint.engines.registry import get_engine
 from setpoint.errors import UnavailableError
@@ -62,6 +63,50 @@ def test_a_kept_value_that_does_not_run_waits_or_was_cut_at_the_start(set_at, pe
     assert setting.pending == pending
     wanted = DriftClass.PENDING_RESTART if pending else DriftClass.NORMALISED
     assert judge("innodb_read_io_threads", "64", setting, catalog).drift_class is wanted
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "pending"),
+    [(AFTER_START, "64"), (BEFORE_START, None), (NOW - UPTIME, None), (None, None)],
+    ids=["changed since", "loaded and cut", "changed in the second of the start", "not told"],
+)
+def test_a_line_that_does_not_run_waits_or_was_cut_at_the_start(changed_at, pending):
+    path, name = "/etc/zz.cnf", "innodb_read_io_threads"
+    row = variable(
+        name, "4", source="CONFIG", path=path, is_read_only="YES", has_option="REQUIRED", default="4"
+    )
+    text = render_fragment({name: "64"})
+    agent = {
+        "fragment": {"path": path, "text": text, "fault": ""},
+        "roots": [path],
+        "files": [{"path": path, "text": text, "fault": "", "changed_at": changed_at}],
+    }
+    observation, catalog = seen(answer(row), engine="mariadb", version="10.11.19", agent=agent)
+    setting = observation.settings[name]
+    assert setting.pending == pending
+    wanted = DriftClass.PENDING_RESTART if pending else DriftClass.NORMALISED
+    assert judge(name, "64", setting, catalog).drift_class is wanted
+
+
+@pytest.mark.parametrize(
+    ("agent", "why"),
+    [
+        (None, ""),
+        ({"fault": "no such program"}, "gave no answer: no such program"),
+        ({"roots": 7}, "makes no sense"),
+        ({}, "names no file"),
+        (
+            {"fragment": {"path": "/zz.cnf", "fault": "edited by hand"}},
+            "/zz.cnf cannot be used: edited by hand",
+        ),
+        ({"fragment": {"path": "/zz.cnf", "fault": ""}}, ""),
+    ],
+)
+def test_an_agent_that_cannot_write_is_told_with_its_reason(agent, why):
+    observation, _ = seen(answer(variable("max_connections", "151")), agent=agent)
+    assert bool(observation.agent_fault) == bool(why)
+    assert why in observation.agent_fault
+    assert (observation.agent_fault in "; ".join(observation.unseen)) or not why
 
 
 def test_mariadb_has_what_runs_for_its_entry():
@@ -162,13 +207,6 @@ def test_a_managed_service_is_known_by_its_signs():
     facts = seen(answer(row), version="8.0.39")[0].facts
     assert facts.is_managed_service
     assert facts.sources["is_managed_service"] == "Amazon RDS"
-
-
-def test_rights_that_are_missing_are_told_in_words():
-    observation, _ = seen(answer(privileges=["SELECT"], files=[["/etc/my.cnf", None]]), fallback=1)
-    assert observation.alterable == ()
-    assert any("grant PROCESS" in said for said in observation.unseen)
-    assert any("grant FILE" in said for said in observation.unseen)
 
 
 def test_an_answer_that_is_none_is_refused():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -129,6 +131,59 @@ def test_what_only_a_file_gives_is_written_by_the_agent_and_waits_for_a_restart(
     setpoint.undo(NAME, may_restart=True)
     assert running(server, name) == "1"
     assert name not in server.fragment_path.read_text()
+
+
+def make_younger(path) -> None:
+    """Date a file after the start of its server, which is known to the second."""
+    moment = time.time() + 2
+    os.utime(path, (moment, moment))
+
+
+def test_what_is_written_once_more_since_the_start_waits_and_is_not_what_the_server_made_of_it(
+    setpoint, server
+):
+    use(setpoint, server, agent=agent_command(server))
+    name = "innodb_buffer_pool_load_at_startup"
+    setpoint.apply(ask(setpoint, **{name: "OFF"}), may_restart=True)
+    assert running(server, name) == "0"
+    setpoint.apply(ask(setpoint, **{name: "ON"}))
+    make_younger(server.fragment_path)
+    drift = drift_of(setpoint, name)
+    assert drift.drift_class is DriftClass.PENDING_RESTART
+    assert str(server.fragment_path) in drift.explanation
+    plan = setpoint.plan(NAME).plan
+    assert plan.restarts == (name,)
+    setpoint.apply(plan, may_restart=True)
+    assert running(server, name) == "1"
+    assert drift_of(setpoint, name).drift_class is DriftClass.IN_SYNC
+
+
+def test_a_line_older_than_the_start_is_what_the_server_made_of_it(setpoint, server):
+    use(setpoint, server, agent=agent_command(server))
+    file, name = server.conf_dir / "a.cnf", "innodb_sort_buffer_size"
+    file.write_text(f"[mysqld]\n{name} = 1\n")
+    server.restart()
+    setting = setpoint.observe(NAME)[0].settings[name]
+    assert (setting.value, setting.pending, setting.in_force.text) == ("65536", None, "1")
+    file.write_text(f"[mysqld]\n{name} = 131072\n")
+    make_younger(file)
+    setting = setpoint.observe(NAME)[0].settings[name]
+    assert (setting.value, setting.pending) == ("65536", "131072")
+    assert "changed since" in setting.in_force.fault
+
+
+def test_a_dynamic_variable_whose_line_was_changed_since_runs_what_the_line_was(setpoint, server):
+    use(setpoint, server, agent=agent_command(server))
+    file = server.conf_dir / "a.cnf"
+    file.write_text("[mysqld]\nmax_connections = 120\n")
+    server.restart()
+    file.write_text("[mysqld]\nmax_connections = 130\n")
+    make_younger(file)
+    setpoint.change_settings(PART, {"max_connections": "130"}, reason="wanted")
+    setpoint.observe(NAME)
+    assert drift_of(setpoint, "max_connections").drift_class is DriftClass.DRIFTED
+    setpoint.apply(setpoint.plan(NAME).plan)
+    assert running(server, "max_connections") == "130"
 
 
 def test_what_is_kept_for_the_start_alone_waits_and_comes_back(setpoint, server, mysql_only):
@@ -305,9 +360,35 @@ def test_a_replica_is_known_as_one(mariadb_pair, tmp_path):
         assert setpoint.observe("first")[0].metrics["repl.standbys"] == 1
 
 
-def test_an_agent_that_cannot_be_had_spoils_no_observation(setpoint, server):
-    use(setpoint, server, agent="/no/such/agent --fragment x")
+SILENT = {
+    "/no/such/agent --fragment x": "did not run to its end",
+    "false": "ended with 1",
+    "echo hello": "makes no sense",
+    "echo {}": "names no file",
+}
+
+
+@pytest.mark.parametrize("command", SILENT)
+def test_an_agent_that_gives_no_answer_spoils_no_observation_and_every_plan_tells_it(
+    setpoint, server, command
+):
+    use(setpoint, server, agent=command)
     observation, _ = setpoint.observe(NAME)
-    assert any("agent" in said for said in observation.unseen)
-    (why,) = blocked(ask(setpoint, innodb_buffer_pool_load_at_startup="OFF")).values()
-    assert "no agent writes one" in why
+    assert SILENT[command] in observation.agent_fault
+    assert any(SILENT[command] in said for said in observation.unseen)
+    plan = ask(setpoint, innodb_buffer_pool_load_at_startup="OFF", max_connections="171")
+    assert [said for said in plan.warnings if SILENT[command] in said]
+    (why,) = blocked(plan).values()
+    assert SILENT[command] in why
+    assert "mend the agent" in plan.blocked[0].next_step
+    setpoint.apply(plan)
+    assert running(server, "max_connections") == "171"
+    assert [said for said in setpoint.plan(NAME).plan.warnings if SILENT[command] in said]
+
+
+def test_a_file_that_cannot_be_written_is_why_its_steps_are_blocked(setpoint, server):
+    server.fragment_path.write_text("[mysqld]\n")
+    use(setpoint, server, agent=agent_command(server))
+    plan = ask(setpoint, innodb_buffer_pool_load_at_startup="OFF")
+    assert "not written by Setpoint" in blocked(plan)["innodb_buffer_pool_load_at_startup"]
+    assert any("not written by Setpoint" in said for said in plan.warnings)

@@ -15,9 +15,10 @@ import msgspec
 import pymysql
 import pytest
 from tests.chaos.site import await_that
-from tests.chaos.site_mysql import ENGINES, OURS, PARAMETER, THEIRS, clear, set_by_hand
-from tests.live.mysql.scene import by_hand, running
+from tests.chaos.site_mysql import ENGINES, OURS, PARAMETER, THEIRS, MysqlSite, clear, set_by_hand
+from tests.live.mysql.scene import agent_command, by_hand, running
 
+from setpoint.config.configuration import Instance
 from setpoint.config.override import LinkKind, LinkState
 from setpoint.control.clock import boot_moment, moment_after
 from setpoint.control.overrides import guardian
@@ -227,3 +228,54 @@ def test_a_password_is_read_by_the_guard_process_and_written_nowhere(server, fol
         assert not any(b"hush-hush" in body for body in written)
     finally:
         by_hand(server, "DROP USER ender@localhost")
+
+
+LINE = "1048576"
+"""What the managed file says."""
+
+
+@pytest.fixture
+def managed(mariadb_each, tmp_path):
+    """A site whose parameter has a line in the managed file, which runs; and its host."""
+    site = MysqlSite(tmp_path, mariadb_each)
+    instance = Instance(engine="mariadb", target=mariadb_each.dsn, agent_command=agent_command(mariadb_each))
+    site.setpoint.change_instance("shop", instance, reason="it has an agent")
+    site.setpoint.change_settings("instance:shop", {PARAMETER: LINE}, reason="wanted")
+    site.setpoint.apply(site.setpoint.plan("shop").plan)
+    host = site.host()
+    yield site, host
+    for order in Spool(host.state / "guardian").orders():
+        guardian.disarm(host.state / "guardian", order.override)
+    site.setpoint.close()
+    mariadb_each.fragment_path.unlink()
+    if not mariadb_each.is_running:
+        mariadb_each.start()
+    clear(mariadb_each)
+
+
+def links(override) -> dict[LinkKind, LinkState]:
+    return {link.kind: link.state for link in override.links}
+
+
+def test_a_restart_ends_an_override_over_a_line_in_the_managed_file_and_the_chain_says_so(managed):
+    site, host = managed
+    override = site.start(host, seconds=3600.0)
+    assert links(override)[LinkKind.RUNTIME_ONLY] is LinkState.ARMED
+    assert running(site.server, PARAMETER) == OURS
+    site.server.stop("immediate")
+    site.server.start()
+    assert running(site.server, PARAMETER) == LINE
+
+
+@pytest.mark.parametrize("line", [THEIRS, OURS], ids=["another", "the override's own"])
+def test_a_restart_that_would_bring_another_value_than_ran_is_no_link(managed, line):
+    """What runs was set by hand, and the file says something else: a restart is not the way back."""
+    site, host = managed
+    site.setpoint.change_settings("instance:shop", {PARAMETER: line}, reason="wanted")
+    site.setpoint.apply(site.setpoint.plan("shop").plan)
+    by_hand(site.server, f"SET GLOBAL {PARAMETER} = 2097152")
+    override = site.start(host, seconds=3600.0, **{PARAMETER: "3145728" if line == THEIRS else OURS})
+    assert LinkKind.RUNTIME_ONLY not in links(override)
+    site.server.stop("immediate")
+    site.server.start()
+    assert running(site.server, PARAMETER) == line

@@ -9,6 +9,7 @@ from tests.live.mysql.scene import agent_command, by_hand, running
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.errors import RefusedError
+from setpoint.policy.starters import starter_text
 
 NAME, RIGHT, WRONG = "innodb_flush_log_at_trx_commit", "1", "2"
 POLICY = f"""
@@ -66,3 +67,21 @@ def test_what_must_be_so_is_not_even_written_down_otherwise(town):
     town.lin.observe("db")
     with pytest.raises(RefusedError, match=rf"{NAME}: must be 1.*data survives a crash"):
         town.lin.change_settings(PART, {NAME: WRONG}, reason="faster")
+
+
+def test_the_safety_policy_that_is_shipped_holds_as_servers_come_and_sees_what_does_not(server, tmp_path):
+    name = "mysql-safety"
+    with Setpoint.create(tmp_path / "store.db", actor="lin") as setpoint:
+        setpoint.add_instance("db", Instance(engine=server.binaries.kind, target=server.dsn), reason="first")
+        setpoint.governance.put_policy(name, starter_text(name), reason="where we start")
+
+        def broken() -> set[str]:
+            setpoint.observe("db")
+            judged = setpoint.governance.limits("db").judged
+            return {each.name for each in judged if each.answer.holds is False}
+
+        assert broken() == set()
+        by_hand(server, f"SET GLOBAL {NAME} = {WRONG}")
+        assert broken() == {f"{name}/commits-last"}
+        with pytest.raises(RefusedError, match="crash-safety"):
+            setpoint.change_settings(PART, {"innodb_doublewrite": "OFF"}, reason="faster")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.fix_mysql import FAMILY
 
 from setpoint.engines.mysql.dialect.option_files import resolve
 from setpoint.engines.mysql.dialect.option_fragment import render_fragment
 from setpoint.engines.mysql.dialect.option_groups import read_groups
-from setpoint.lab.binaries import cache_folder
+from setpoint.lab.mysql_binaries import find_mysql
 
 pytestmark = pytest.mark.live
 FILES = 60
@@ -50,41 +50,26 @@ HEADS = [
 ]
 
 
-def find_trees():
-    named = os.environ.get("SETPOINT_TEST_TREES")
-    folders = [Path(named)] if named else [cache_folder() / "engines"]
-    return [tree for folder in folders if folder.is_dir() for tree in sorted(folder.iterdir())]
-
-
-def programs():
-    for tree in find_trees():
-        for server in ("mariadbd", "mysqld"):
-            program = tree / "usr/sbin" / server
-            if program.is_file():
-                yield pytest.param(tree, program, id=f"{tree.name}-{server}")
-                break
-
-
-FOUND = [*programs()] or [
-    pytest.param(None, None, marks=pytest.mark.skip("no server of MySQL or MariaDB here"))
+BUILDS = {
+    (kind, series): find_mysql().newest(kind, tuple(map(int, series.split(".")))) for kind, series in FAMILY
+}
+FOUND = [
+    pytest.param(
+        BUILDS[kind, series],
+        id=f"{kind}-{series}",
+        marks=() if BUILDS[kind, series] else pytest.mark.skip(f"no {kind} {series} here"),
+    )
+    for kind, series in FAMILY
 ]
 
 
-def start(tree, program, *arguments):
-    command = [str(program)]
-    libraries = [tree / "usr/lib/x86_64-linux-gnu", tree / "lib/x86_64-linux-gnu"]
-    loaders = [folder / "ld-linux-x86-64.so.2" for folder in (*reversed(libraries), tree / "lib64")]
-    loader = next((found for found in loaders if found.is_file()), None)
-    if loader:
-        command = [str(loader), "--library-path", ":".join(map(str, libraries)), *command]
-    done = subprocess.run([*command, *arguments], capture_output=True, timeout=60, check=False)
-    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+def run(build, words):
+    done = subprocess.run(words, capture_output=True, timeout=60, check=False, env=build.environment())
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
-def kind_and_version(tree, program):
-    said = start(tree, program, "--version")[1]
-    numbers = said.split("Ver ", 1)[1].split("-")[0].split()[0]
-    return ("mariadb" if "MariaDB" in said else "mysql"), tuple(int(part) for part in numbers.split(".")[:2])
+def start(build, *arguments):
+    return run(build, build.server(*arguments))[1]
 
 
 def our_arguments(texts, root, kind, version):
@@ -99,12 +84,11 @@ def lines_of(random_, count):
     return ["n" + "".join(random_.choices(PIECES, k=random_.randint(1, 9))) for _ in range(count)]
 
 
-@pytest.mark.parametrize(("tree", "program"), FOUND)
-def test_random_files_are_read_as_my_print_defaults_reads_them(tree, program, tmp_path):
-    printer = tree / "usr/bin/my_print_defaults"
-    if not printer.is_file():
-        pytest.skip("this tree has no my_print_defaults")
-    kind, version = kind_and_version(tree, program)
+@pytest.mark.parametrize("build", FOUND)
+def test_random_files_are_read_as_my_print_defaults_reads_them(build, tmp_path):
+    if not build.has_program("my_print_defaults"):
+        pytest.skip("this build has no my_print_defaults")
+    printer = build.program("my_print_defaults")
     random_ = random.Random(7)  # noqa: S311 - no secrets
     folder = tmp_path / "d"
     folder.mkdir()
@@ -122,38 +106,37 @@ def test_random_files_are_read_as_my_print_defaults_reads_them(tree, program, tm
         texts[str(root)] = f"[mysqld]\nz=1\n!includedir {folder}\n{random_.choice(HEADS)}\ny=1\n"
         for path, text in texts.items():
             Path(path).write_bytes(text.encode())
-        groups = sorted(read_groups(kind, version))
-        shown = ["--show"] if kind == "mysql" else []
-        code, said, _ = start(tree, printer, f"--defaults-file={root}", *shown, *groups)
-        resolution, ours = our_arguments(texts, root, kind, version)
+        groups = sorted(read_groups(build.kind, build.series))
+        shown = ["--show"] if build.kind == "mysql" else []
+        code, said = run(build, [*printer, f"--defaults-file={root}", *shown, *groups])
+        resolution, ours = our_arguments(texts, root, build.kind, build.series)
         assert code == 0
         # A value may hold line ends, so lines are compared and not arguments.
         assert sorted(said.removesuffix("\n").split("\n")) == sorted("\n".join(ours).split("\n"))
         assert not resolution.faults
 
 
-@pytest.mark.parametrize(("tree", "program"), FOUND)
-def test_a_fragment_reaches_the_server_unchanged(tree, program, tmp_path):
+@pytest.mark.parametrize("build", FOUND)
+def test_a_fragment_reaches_the_server_unchanged(build, tmp_path):
     random_ = random.Random(11)  # noqa: S311 - no secrets
     path = tmp_path / "zz.cnf"
     for _ in range(FILES // 2):
         value = "".join(random_.choices([*PIECES, "€", "\x08", "`", "$(x)", "%"], k=12)).replace("\r", "")
         path.write_bytes(render_fragment({"init_connect": value}).encode())
-        said = start(tree, program, f"--defaults-file={path}", "--print-defaults")[1]
+        program = build.program("mariadbd", "mysqld")
+        said = run(build, [*program, f"--defaults-file={path}", "--print-defaults"])[1]
         assert said.partition("\n")[2].rstrip("\n") == f"--init_connect={value} "
 
 
-@pytest.mark.parametrize(("tree", "program"), FOUND)
-def test_the_server_reads_the_groups_we_say(tree, program):
-    said = start(tree, program, "--no-defaults", "--help", "--verbose")[1]
+@pytest.mark.parametrize("build", FOUND)
+def test_the_server_reads_the_groups_we_say(build):
+    said = start(build, "--no-defaults", "--help", "--verbose")
     (line,) = [line for line in said.splitlines() if line.startswith("The following groups are read:")]
-    kind, version = kind_and_version(tree, program)
-    assert set(line.partition(":")[2].split()) | {"mysql_cluster"} == read_groups(kind, version) | {
-        "mysql_cluster"
-    }
+    said_groups = set(line.partition(":")[2].split())
+    assert said_groups | {"mysql_cluster"} == read_groups(build.kind, build.series) | {"mysql_cluster"}
 
 
-@pytest.mark.parametrize(("tree", "program"), FOUND)
+@pytest.mark.parametrize("build", FOUND)
 @pytest.mark.parametrize(
     "lines",
     [
@@ -169,15 +152,14 @@ def test_the_server_reads_the_groups_we_say(tree, program):
         "skip-skip-name-resolve",
     ],
 )
-def test_the_line_that_wins_here_wins_there(tree, program, lines, tmp_path):
-    kind, version = kind_and_version(tree, program)
+def test_the_line_that_wins_here_wins_there(build, lines, tmp_path):
     root = tmp_path / "my.cnf"
-    text = "[mysqld]\n" + lines.replace("{version}", ".".join(map(str, version))) + "\n"
+    text = "[mysqld]\n" + lines.replace("{version}", ".".join(map(str, build.series))) + "\n"
     root.write_text(text)
-    said = start(tree, program, f"--defaults-file={root}", f"--datadir={tmp_path}", "--help", "--verbose")[1]
+    said = start(build, f"--defaults-file={root}", f"--datadir={tmp_path}", "--help", "--verbose")
     rows = [line.split(None, 1) for line in said.rpartition("Variables (--")[2].splitlines()]
     shown = {row[0].replace("-", "_"): row[1].strip() for row in rows if len(row) > 1}
-    resolution = resolve({str(root): text}, kind, version, [str(root)])
+    resolution = resolve({str(root): text}, build.kind, build.series, [str(root)])
     for name in resolution.places:
         (winner,) = resolution.winning(name)
         spelled = {"1": "TRUE", "ON": "TRUE", "0": "FALSE", "OFF": "FALSE"}.get(winner.value, winner.value)

@@ -38,6 +38,7 @@ EVERY_KIND = {
     "optimizer_switch": "index_merge=off,materialization=off",
     "init_connect": r"SET @greeting = 'it''s \\ here'",
     "character_set_server": "ascii",
+    "collation_server": "ascii_bin",
     "time_zone": "+03:00",
     "default_storage_engine": "MEMORY",
 }

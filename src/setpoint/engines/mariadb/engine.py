@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from setpoint.engines.mariadb import observe
 from setpoint.engines.mariadb.harvest import harvest
+from setpoint.engines.mysql.engine import CLAIMS as SHARED_CLAIMS
 from setpoint.engines.mysql.engine import MysqlEngine
 from setpoint.engines.mysql.observe import entry as entries
 from setpoint.errors import NotPermittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from setpoint.catalog import Version
     from setpoint.catalog.catalog import CatalogData
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
     from setpoint.engines.mysql.dialect.option_groups import Kind
     from setpoint.engines.plan import Plan, Request
     from setpoint.engines.port import Reply, Switch
+
+
+CLAIMS: Mapping[str, str] = {
+    **SHARED_CLAIMS,
+    "Aria's page cache": "aria_pagecache_buffer_size",
+    "query cache": "query_cache_size",
+    "temporary tables": "max(1, max_connections / 10) * min(tmp_table_size, max_heap_table_size)",
+    "server": "64MB",
+    "performance schema": "if(performance_schema, 88MB + max_connections * 50kB, 0MB)",
+}
+"""What spends memory.
+
+Sources: the manual's "Aria Storage Engine" (internal temporary tables on disk pass through its cache) and
+"Query Cache", and own measurements of private memory beyond the buffers: 22 MB on 10.5, 29 MB on 10.11, 43 MB
+on 11.8, up to 60 MB with a hundred sessions; with performance_schema 93 MB more for 151 connections, 135 MB
+for 1000.
+"""
 
 
 class MariadbEngine(MysqlEngine):
@@ -33,6 +51,10 @@ class MariadbEngine(MysqlEngine):
         """Answer that it keeps nothing: what SET GLOBAL sets runs until a restart."""
         del version
         return False
+
+    def claims(self) -> Mapping[str, str]:
+        """Answer what spends memory."""
+        return CLAIMS
 
     def harvest(self, version: Version, describe_config: str) -> Generator[Request, Reply, CatalogData]:
         """Ask a running server for its catalog, which it tells without being tried."""

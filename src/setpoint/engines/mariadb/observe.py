@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from setpoint.engines.mysql.dialect.agent_words import READ_FILES
 from setpoint.engines.mysql.dialect.statements import checked_name, quote_literal
 from setpoint.engines.mysql.observe.query import MARKER, NAMES, PRIVILEGES, as_object
+from setpoint.engines.mysql.observe.rights import NOTHING, Sight, sights
+from setpoint.engines.mysql.observe.transactions import COMMITTED
 from setpoint.engines.plan import Request
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ _VARIABLES = """(SELECT JSON_ARRAYAGG(JSON_ARRAY(LOWER(variable_name), global_va
     NULL, NULL, NULL, NULL))
   FROM information_schema.system_variables)"""
 
-_TELLS_REPLICA_SINCE = (11, 6)
-"""information_schema.SLAVE_STATUS came with 11.6; before, a stopped replica hardly tells what it is."""
-
 _REPLICA = """(SELECT MAX(IF(slave_sql_running = 'Yes' AND slave_io_running = 'Yes', 'on', 'stopped'))
   FROM information_schema.slave_status)"""
 
@@ -42,20 +41,22 @@ _ROLES = "OR grantee IN (SELECT CONCAT('''', role_name, '''@''''''') FROM inform
 
 def observe(version: Version) -> Request:
     """Answer the observation's request for a server of that version (10.5 or later)."""
-    return Request(
-        text=statement(version, is_full=True),
-        fallbacks=(statement(version, is_full=False),),
-        agent=READ_FILES,
-    )
+    full, *lesser = (_statement(sight, has_files=True) for sight in sights("mariadb", version))
+    return Request(text=full, fallbacks=tuple(lesser), agent=READ_FILES)
 
 
 def statement(version: Version, *, is_full: bool) -> str:
-    """Write the statement; the lesser one asks for nothing that needs a right."""
+    """Write the statement; the least one asks for no file, and for nothing that needs a right."""
+    return _statement(sights("mariadb", version)[0] if is_full else NOTHING, has_files=is_full)
+
+
+def _statement(sight: Sight, *, has_files: bool) -> str:
     parts = {
         "variables": _json(_VARIABLES),
-        "server": _json(_server(version, is_full=is_full)),
+        "server": _json(_server(sight)),
         "status": _json(_STATUS),
-        "files": _json(_FILES) if is_full else "NULL",
+        "transactions": as_object({"committed": COMMITTED if sight.sees_size else "NULL"}),
+        "files": _json(_FILES) if has_files else "NULL",
         "cost_ms": "TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000",
     }
     limits = f"max_statement_time = {_LIMIT_SECONDS}, group_concat_max_len = {_MOST_BYTES}"
@@ -79,10 +80,10 @@ def _told(parameter: str, column: str) -> str:
     )
 
 
-def _server(version: Version, *, is_full: bool) -> str:
+def _server(sight: Sight) -> str:
     size = (
         "(SELECT CAST(SUM(file_size) AS INTEGER) FROM information_schema.innodb_sys_tablespaces)"
-        if is_full
+        if sight.sees_size
         else "NULL"
     )
     return as_object(
@@ -96,7 +97,7 @@ def _server(version: Version, *, is_full: bool) -> str:
             "WHERE variable_name = 'UPTIME')",
             "privileges": _json(f"{PRIVILEGES} {_ROLES}"),
             "data_bytes": size,
-            "replica": _REPLICA if is_full and version.parts >= _TELLS_REPLICA_SINCE else "NULL",
+            "replica": _REPLICA if sight.sees_replication else "NULL",
         }
     )
 

@@ -7,8 +7,8 @@ A program for the database's own host. It needs this file and Python 3.6 or newe
 One question in JSON on standard input, one answer in JSON on standard output:
 
 * ``{"do": "read"}`` answers ``fragment`` (``path``, ``text``, ``sha256``, ``fault``), ``roots`` (the files
-  the server begins with) and ``files`` (``path``, ``text``, ``fault``): those and all that they include.
-  Secrets are masked, line by line.
+  the server begins with) and ``files`` (``path``, ``text``, ``fault``, ``changed_at``: seconds since 1970):
+  those and all that they include. Secrets are masked, line by line.
 * ``{"do": "write", "expect": {name: text}, "set": {name: text}, "unset": [name]}`` changes entries of the
   fragment that are still as expected (null: none), and answers ``fragment``. ``sha256`` in place of
   ``expect`` is the hash of the whole file (null: there is none).
@@ -216,7 +216,7 @@ class Survey:
     """The files that a server reads, found from its first ones; the nearest first, each once."""
 
     def __init__(self, roots: Iterable[str]) -> None:
-        self.files: List[Dict[str, Optional[str]]] = []
+        self.files: List[Dict[str, object]] = []
         self._places: Set[Tuple[str, str]] = set()
         self._seen: Set[str] = set()
         self._queue: Deque[Tuple[str, int]] = deque((root, 0) for root in roots)
@@ -237,9 +237,9 @@ class Survey:
             return
         self._seen.add(key)
         self._places.add((os.path.realpath(str(Path(key).parent)), Path(key).name))
-        data, fault = read_option_file(Path(path))
+        data, fault, changed_at = read_option_file(Path(path))
         text = None if data is None else mask_secrets(data.decode("utf-8", "replace"))
-        self.files.append({"path": key, "text": text, "fault": fault})
+        self.files.append({"path": key, "text": text, "fault": fault, "changed_at": changed_at})
         if data is not None and depth < DEEPEST_INCLUDE:
             for line in scan_lines(data):
                 self._follow(line, depth + 1)
@@ -261,24 +261,24 @@ class Survey:
             self.files.append({"path": os.path.normpath(str(folder)), "text": None, "fault": fault.strerror})
 
 
-def read_option_file(path: Path) -> Tuple[Optional[bytes], str]:
-    """Answer a file's bytes, or None and why a server reads nothing from it."""
+def read_option_file(path: Path) -> Tuple[Optional[bytes], str, Optional[float]]:
+    """Answer a file's bytes, or None and why a server reads nothing from it; and when it was changed."""
     try:
         with os.fdopen(os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                return None, "it is no regular file"
+                return None, "it is no regular file", None
             if status.st_mode & stat.S_IWOTH:
-                return None, "everybody may write it: servers ignore it"
+                return None, "everybody may write it: servers ignore it", None
             data = file.read(FILE_CAP_BYTES + 1)
     except OSError as fault:
-        return None, str(fault.strerror)
-    return (data, "") if len(data) <= FILE_CAP_BYTES else (None, "it is larger than an option file may be")
+        return None, str(fault.strerror), None
+    return (data, "", status.st_mtime) if len(data) <= FILE_CAP_BYTES else (None, "it is too large", None)
 
 
 def describe_fragment(fragment: Path, survey: Survey) -> Dict[str, Optional[str]]:
     """Answer what the fragment holds, and why it cannot be written or would have no effect."""
-    data, fault = read_option_file(fragment)
+    data, fault, _ = read_option_file(fragment)
     text = None if data is None else data.decode("utf-8", "replace")
     if text is not None:
         fault = fragment_fault(text)

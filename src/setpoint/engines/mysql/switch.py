@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from setpoint.config.override import LinkState
+from setpoint.engines.mysql.dialect.coupling import CHARACTER_SET_OF, COLLATION_OF
 from setpoint.engines.mysql.dialect.statements import (
     literal,
     quote_literal,
@@ -31,7 +32,7 @@ from setpoint.engines.plan import Request
 from setpoint.errors import InputError, NotPermittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator, Sequence
 
     from setpoint.config.configuration import SettingText
     from setpoint.engines.order import Back, Order
@@ -126,10 +127,27 @@ class EventSwitch:
         return None
 
     def _body(self, order: Order) -> str:
-        parts = [f"IF {self.condition(back)} THEN {self.action(back)} END IF;" for back in order.backs]
+        parts = [
+            f"IF {' AND '.join(map(self.condition, group))} THEN {' '.join(map(self.action, group))} END IF;"
+            for group in _groups(order.backs)
+        ]
         until = quote_literal(order.deadline.isoformat())
         declared = f"DECLARE ends_at VARCHAR(64) DEFAULT {until}; DECLARE has_failed INT DEFAULT 0;"
         return f"BEGIN {declared} BEGIN {_GO_ON} {' '.join(parts)} END; {_TELL} END"
+
+
+def _groups(backs: Sequence[Back]) -> Iterator[tuple[Back, ...]]:
+    """Answer what is looked at, and put back, together: a collation after its character set.
+
+    The first of the two would move what the other is known by, or was just put back to.
+    """
+    found = {back.parameter: back for back in backs}
+    for name, back in found.items():
+        collation = found.get(COLLATION_OF.get(name, ""))
+        if collation is not None:
+            yield back, collation
+        elif CHARACTER_SET_OF.get(name) not in found:
+            yield (back,)
 
 
 def _failed(why: str) -> Armed:

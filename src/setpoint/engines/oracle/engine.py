@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
+    from setpoint.engines.document import DumpReader
+    from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.policy.waves import MemberOrder
@@ -127,6 +129,16 @@ class OracleEngine:
         from setpoint.engines.oracle.rules import RULES
 
         return RULES
+
+    def native(self) -> Native | None:
+        """Answer nobody: it has no client of its own."""
+        return None
+
+    def dump_readers(self) -> Sequence[DumpReader]:
+        """Answer who reads which kind of file."""
+        from setpoint.engines.oracle.dumps import readers
+
+        return readers()
 
     def rescue(self, plan: Plan, data_directory: str) -> str:
         """Refuse: the server parameter file is binary, and only the server's own programs write it."""

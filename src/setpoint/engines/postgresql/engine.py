@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
+    from setpoint.engines.document import DumpReader
+    from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.policy.waves import MemberOrder
@@ -121,6 +123,16 @@ class PostgresEngine:
         from setpoint.engines.postgresql.rules import RULES
 
         return RULES
+
+    def native(self) -> Native | None:
+        """Answer nobody: it has no client of its own."""
+        return None
+
+    def dump_readers(self) -> Sequence[DumpReader]:
+        """Answer who reads which kind of file."""
+        from setpoint.engines.postgresql.dumps import readers
+
+        return readers()
 
     def rescue(self, plan: Plan, data_directory: str) -> str:
         """Put the entries a plan persisted back in the files of a server that does not start."""

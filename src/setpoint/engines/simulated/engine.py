@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
+    from setpoint.engines.document import DumpReader
+    from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.policy.waves import MemberOrder
@@ -108,6 +110,14 @@ class SimulatedEngine:
     def rules(self) -> Sequence[Any]:
         """Answer no rules."""
         return RULES
+
+    def native(self) -> Native | None:
+        """Answer nobody: it has no client of its own."""
+        return None
+
+    def dump_readers(self) -> Sequence[DumpReader]:
+        """Answer nothing: a simulated instance leaves no files behind."""
+        return ()
 
     def rescue(self, plan: Plan, data_directory: str) -> str:
         """Refuse: a simulated server has no files to mend."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,21 @@ class Duration(_Type):
             return value if isinstance(value, timedelta) else timedelta(seconds=parse_seconds(value))
         except (InputError, OverflowError):
             self.fail(f"{str(value)[:80]!r} is no duration; write it as 24h or 7d", param, ctx)
+
+
+class Moment(_Type):
+    """A moment as people write it, ``2026-03-02T09:00``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read it; without a zone it is UTC."""
+        from setpoint.policy.document_values import parse_moment
+
+        try:
+            return value if isinstance(value, datetime) else parse_moment(value, "UTC")
+        except (ValueError, InputError):
+            self.fail(f"{str(value)[:80]!r} is no time; write it as 2026-03-02T09:00Z", param, ctx)
 
 
 class RoleWord(_Type):

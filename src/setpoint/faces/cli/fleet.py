@@ -1,4 +1,4 @@
-"""`import` and `show`: the whole configuration, as a document and as it stands."""
+"""`show`: the whole configuration as it stands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from setpoint.faces.cli.arguments import read_text
-from setpoint.faces.cli.frame import Frame, because, verb
+from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Table, Verbatim
 from setpoint.faces.cli.wording import (
-    committed,
     counted,
     edit_documents,
     edit_table,
@@ -22,22 +20,6 @@ if TYPE_CHECKING:
     from setpoint.config.configuration import Configuration
     from setpoint.config.revision import Revision
     from setpoint.faces.cli.page import Block
-
-
-@verb("import")
-@click.argument("file")
-@because("imported")
-@click.pass_obj
-def import_fleet(frame: Frame, file: str, *, because: str, ticket: str) -> Answer:
-    """Make the fleet document FILE (YAML; - for stdin) the whole configuration.
-
-    What is not in it is taken out of the configuration. When anything in it is faulty, every fault is named
-    with its line and column, and nothing changes.
-    """
-    text, source = read_text(file)
-    with frame.open() as setpoint:
-        revision, edits = setpoint.import_fleet(text, source, reason=because, ticket=ticket)
-    return committed(revision, edits)
 
 
 @verb("show")

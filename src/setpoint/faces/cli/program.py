@@ -31,18 +31,19 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Look": {
         "observe": "Look at instances and remember what they say.",
+        "import": "Read files of instances nobody can log in to; or a fleet document.",
         "settings": "Show what is set and from where; or say what should be.",
         "drift": "Compare what is set with what should be.",
         "advise": "Ask the rules for advice, with their evidence.",
     },
     "Change": {
-        "import": "Make a fleet document the whole configuration.",
         "template": "List, fill, choose and assign templates.",
         "plan": "Plan what takes an instance to its desired settings.",
         "apply": "Apply a plan and read everything back; or take it back.",
         "verify": "Look at an instance and judge it.",
         "override": "Set something for a while in an emergency; it ends by its deadline.",
         "rollout": "Take a change over many instances in waves.",
+        "bundle": "Write signed scripts for instances that only files reach.",
     },
     "Govern": {
         "change": "Propose what needs approvals; approve, reject and carry out.",
@@ -75,7 +76,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 _VERBS = {name: text for verbs in SECTIONS.values() for name, text in verbs.items()}
 _ELSEWHERE = {
-    "import": "fleet",
+    "import": "imports",
     "show": "fleet",
     "diff": "history",
     "blame": "history",
@@ -102,7 +103,7 @@ class Program(Verbs):
         if cmd_name not in _VERBS:
             return None
         module = import_module(f"setpoint.faces.cli.{_ELSEWHERE.get(cmd_name, cmd_name)}")
-        return getattr(module, "import_fleet" if cmd_name == "import" else cmd_name)
+        return getattr(module, "import_" if cmd_name == "import" else cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview by sections, without loading any verb."""

@@ -7,7 +7,7 @@ the server itself can end an override.
 
 from __future__ import annotations
 
-from importlib.resources import files
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from setpoint.lab.mysql_client import ask_with_mysql
 from setpoint.lab.mysql_data import copy_mysql_data
 from setpoint.lab.mysql_server import PrivateMysql
 from setpoint.lab.sysbench import Sysbench, find_sysbench
+from setpoint.policy.starters import starter_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ NEXT_STEP = (
 )
 TABLES = 4
 _ROWS_PER_SCALE = 70_000
-_POLICY = "mariadb-safety"
+_POLICY = "mysql-safety"
 _GROUP = "[mysqld]"
 _DIRECT = ("O_DIRECT", "O_DIRECT_NO_FSYNC")
 
@@ -76,7 +77,7 @@ SCRIPT = Script(
     ),
     careful=CarefulChange(
         policy=_POLICY,
-        document=lambda: files("setpoint.faces.demo").joinpath(f"{_POLICY}.yaml").read_text(encoding="utf-8"),
+        document=partial(starter_text, _POLICY),
         rule="careful",
         parameter="innodb_flush_log_at_trx_commit",
         value="2",

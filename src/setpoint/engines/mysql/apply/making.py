@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.catalog import Context
+from setpoint.engines.mysql.apply.coupling import join, mending, uncoupling, warn
 from setpoint.engines.mysql.apply.refusal import find_refusals
 from setpoint.engines.mysql.apply.wish import (
     Means,
     Wish,
     file_line,
     growth,
+    is_text,
     make_release,
     make_wish,
+    text_at_start,
     text_below,
 )
 from setpoint.engines.mysql.dialect.agent_words import write_file
-from setpoint.engines.mysql.dialect.knowledge import COUPLED
 from setpoint.engines.mysql.dialect.statements import (
     expression,
-    literal,
     reset_persist,
     set_global,
     set_persist,
@@ -64,14 +65,14 @@ def steps(
         for name in sorted(asked)
     ]
     fold = catalog.grammar.fold_name
-    still_asked = {fold(name) for name in asked}
+    still_asked = {fold(name): text for name, text in asked.items()}
     freed = [
         make_release(release, observation, catalog, keeps=keeps)
         for release in releases
         if fold(release.parameter) not in still_asked
     ]
     wishes = [wish for wish in (*made, *freed) if isinstance(wish, Wish)]
-    refusals = find_refusals(wishes, observation, catalog)
+    refusals = find_refusals(wishes, still_asked, observation, catalog, passing)
     granted = [wish for wish in wishes if wish.name not in refusals.blocked]
     return StepsMade(
         steps=tuple(_steps_of(granted, observation, catalog)),
@@ -90,8 +91,9 @@ def reloading() -> Step:
 
 
 def _steps_of(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Iterator[Step]:
-    for wish in sorted(wishes, key=lambda wish: (_rank(wish, catalog), wish.name)):
-        yield _step(wish, observation)
+    ordered = sorted(wishes, key=lambda wish: (_rank(wish, catalog), wish.name))
+    made = [_step(wish, observation, catalog) for wish in ordered]
+    yield from join(made, wishes)
     waiting = sorted(wish.name for wish in wishes if _waits(wish, catalog))
     if waiting:
         yield Step(kind=StepKind.RESTART, reason=f"for {', '.join(waiting)}")
@@ -108,7 +110,7 @@ def _waits(wish: Wish, catalog: Catalog) -> bool:
     return text is None or not catalog.is_same(wish.name, text, wish.observed.value or "")
 
 
-def _step(wish: Wish, observation: Observation) -> Step:
+def _step(wish: Wish, observation: Observation, catalog: Catalog) -> Step:
     entry = wish.observed.entry
     prior = entry.text if entry is not None else None
     line = file_line(wish.observed, observation.managed_file)
@@ -117,7 +119,8 @@ def _step(wish: Wish, observation: Observation) -> Step:
         _requests(wish.parameter, wish.means, wish.text, wish.running),
         _requests(wish.parameter, wish.means, prior, wish.observed.value),
     )
-    undo += tuple(_uncoupling(wish, observation))
+    do += tuple(mending(wish, observation))
+    undo += tuple(uncoupling(wish, observation))
     if wish.means is Means.FILE:
         do, undo = (_writing(wish.name, prior, wish.text),), (_writing(wish.name, wish.text, prior),)
     elif wish.is_written:
@@ -132,8 +135,19 @@ def _step(wish: Wish, observation: Observation) -> Step:
         do=do,
         undo=undo,
         reason=wish.reason,
-        is_passing=wish.means is Means.RUN and not wish.is_written and line is None,
+        is_passing=_is_passing(wish, prior, catalog),
     )
+
+
+def _is_passing(wish: Wish, prior: str | None, catalog: Catalog) -> bool:
+    """Tell whether a restart takes a step away by itself, and brings what the step goes back to.
+
+    A line that stands in a file says what a start brings; another value than ran before is not the way back.
+    """
+    if wish.means is not Means.RUN or wish.is_written:
+        return False
+    brought = text_at_start(wish.observed)
+    return brought is None or is_text(wish.parameter, brought, prior, catalog)
 
 
 def _requests(
@@ -154,14 +168,6 @@ def _requests(
     return (Request(text=statement, is_read_only=False),)
 
 
-def _uncoupling(wish: Wish, observation: Observation) -> Iterator[Request]:
-    """Take back what a change brings with it on another variable."""
-    other = observation.settings.get(COUPLED.get(wish.name, ""))
-    if other is not None and other.value is not None:
-        statement = set_global(COUPLED[wish.name], literal(other.value))
-        yield Request(text=statement, is_read_only=False)
-
-
 def _writing(name: str, expected: str | None, text: str | None) -> Request:
     return Request(text="", is_read_only=False, agent=write_file(name, expected, text))
 
@@ -170,9 +176,7 @@ def _lasting(wishes: Sequence[Wish], observation: Observation) -> Iterator[str]:
     """Tell what a person must write down where the server keeps nothing and no agent writes for us."""
     if observation.managed_file:
         return
-    passing = [
-        w for w in wishes if w.means is Means.RUN and not w.is_passing and w.reason != "no longer managed"
-    ]
+    passing = [w for w in wishes if w.means is Means.RUN and not w.is_passing and not w.is_release]
     if passing:
         lines = ", ".join(f"{wish.name} = {wish.text}" for wish in passing)
         yield f"in the server's option file, group [mysqld], so that a restart keeps it: {lines}"
@@ -180,11 +184,15 @@ def _lasting(wishes: Sequence[Wish], observation: Observation) -> Iterator[str]:
 
 def _warnings(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Iterator[str]:
     """Tell what a reader of the plan should know besides its steps."""
+    if observation.agent_fault:
+        yield f"no option file can be written: {observation.agent_fault}"
     if not wishes:
         return
     if any(_waits(wish, catalog) for wish in wishes):
         yield from _bystanders(wishes, observation)
+    names = {wish.name for wish in wishes}
     for wish in wishes:
+        yield from warn(wish, names, observation)
         if wish.parameter.context is Context.RECONNECT:
             yield f"{wish.name} takes effect in sessions that begin afterwards"
         if wish.parameter.needs_restart and wish.means is Means.KEEP_FOR_START:

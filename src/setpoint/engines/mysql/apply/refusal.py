@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.config.observation import OriginKind
+from setpoint.engines.mysql.apply.coupling import why_no_way_back
 from setpoint.engines.mysql.apply.wish import Means, number
+from setpoint.engines.mysql.dialect.coupling import COLLATION_OF, is_of
 from setpoint.engines.mysql.dialect.knowledge import MASK, NO_WAY_BACK
 from setpoint.engines.plan import Blocked
 from setpoint.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from setpoint.catalog import Catalog, Value
+    from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
     from setpoint.engines.mysql.apply.wish import Wish
 
@@ -31,14 +34,31 @@ class _Reason(NamedTuple):
     by_hand: str = ""
 
 
-def find_refusals(wishes: Sequence[Wish], observation: Observation, catalog: Catalog) -> Refusals:
-    """Answer every wish that will not be granted, with the first reason that holds."""
+def find_refusals(
+    wishes: Sequence[Wish],
+    asked: Mapping[str, SettingText],
+    observation: Observation,
+    catalog: Catalog,
+    passing: Collection[str],
+) -> Refusals:
+    """Answer every wish that will not be granted, with the first reason that holds.
+
+    `asked` is all that is asked for by folded name, also where it is so already. What is `passing` has to
+    come back from its own text alone.
+    """
     found = {wish.name: _in_the_way(wish, observation) for wish in wishes}
     refused = {name: reason for name, reason in found.items() if reason is not None}
+    names = {wish.name for wish in wishes} - refused.keys()
+    for wish in wishes:
+        why = why_no_way_back(wish, names, observation) if wish.name in passing else ""
+        if why:
+            step = f"override {COLLATION_OF[wish.name]} with it: then both are put back"
+            refused.setdefault(wish.name, _Reason(why, step))
     granted = [wish for wish in wishes if wish.name not in refused]
-    for names, why in _combination_faults(granted, observation, catalog):
+    faults = (*_collation_faults(granted, asked), *_combination_faults(granted, observation, catalog))
+    for together, why in faults:
         for wish in granted:
-            if wish.name in names:
+            if wish.name in together:
                 refused.setdefault(wish.name, _Reason(why, "change the values together"))
     blocked = {
         wish.name: Blocked(parameter=wish.name, desired=wish.text, why=reason.why, next_step=reason.next_step)
@@ -88,10 +108,24 @@ def _file_reason(wish: Wish, observation: Observation) -> _Reason | None:
         return _Reason(why, f"take {wish.name} out of the server's start command, restart, and plan again")
     if observation.managed_file:
         return None
-    why = "the server takes it from an option file alone, and no agent writes one here"
+    fault = observation.agent_fault
+    why = f"the server takes it from an option file alone, and {fault or 'no agent writes one here'}"
     next_step = "write it there by hand, or name an agent (`setpoint instance set --agent-command`)"
+    if fault:
+        next_step = "mend the agent (`setpoint instance set --agent-command`), then plan again"
     line = f"take {wish.name} out" if wish.text is None else f"{wish.name} = {wish.text}"
     return _Reason(why, next_step, f"in the server's option file, group [mysqld]: {line}")
+
+
+def _collation_faults(
+    wishes: Sequence[Wish], asked: Mapping[str, SettingText]
+) -> Iterator[tuple[frozenset[str], str]]:
+    """Answer the pairs of which each would take the other away again."""
+    texts = {**asked, **{wish.name: wish.running for wish in wishes}}
+    for name, collation in COLLATION_OF.items():
+        one, other = texts.get(name), texts.get(collation)
+        if isinstance(one, str) and isinstance(other, str) and not is_of(other, one):
+            yield frozenset({name, collation}), f"{collation} {other} is none of {name} {one}"
 
 
 def _combination_faults(

@@ -37,7 +37,7 @@ class Wish:
 
     `text` is what its entry will be, in the server's own form (None: no entry), `running` what runs then
     (None: what runs now). `is_passing` tells that a restart is to take it away, `is_written` that the line in
-    the agent's file has to change, to `line`.
+    the agent's file has to change, to `line`, `is_release` that nobody asks for it any more.
     """
 
     parameter: Parameter
@@ -49,6 +49,7 @@ class Wish:
     is_passing: bool = False
     is_written: bool = False
     line: str | None = None
+    is_release: bool = False
 
     @property
     def name(self) -> str:
@@ -127,7 +128,16 @@ def make_release(release: Release, observation: Observation, catalog: Catalog, *
     is_written = (
         means is Means.RUN and line is not None and is_text(parameter, line.text, entry.text, catalog)
     )
-    return Wish(parameter, observed, means, restore, running, "no longer managed", is_written=is_written)
+    return Wish(
+        parameter,
+        observed,
+        means,
+        restore,
+        running,
+        "no longer managed",
+        is_written=is_written,
+        is_release=True,
+    )
 
 
 def canonical(parameter: Parameter, text: SettingText, observed: ObservedSetting, catalog: Catalog) -> str:
@@ -175,10 +185,8 @@ def is_so(parameter: Parameter, text: str, observed: ObservedSetting, catalog: C
 
 
 def _stays(parameter: Parameter, text: str, observed: ObservedSetting, catalog: Catalog) -> bool:
-    lasting = [o for o in observed.origins if o.kind is not OriginKind.RUNTIME and not o.fault]
-    if not lasting:
-        return True
-    return is_text(parameter, lasting[-1].text, text, catalog)
+    brought = text_at_start(observed)
+    return brought is None or is_text(parameter, brought, text, catalog)
 
 
 def is_text(parameter: Parameter, left: str | None, right: str | None, catalog: Catalog) -> bool:
@@ -191,6 +199,12 @@ def is_text(parameter: Parameter, left: str | None, right: str | None, catalog: 
 def file_line(observed: ObservedSetting, file: str) -> Origin | None:
     """Answer the line of the agent's file that speaks about a variable."""
     return next((o for o in observed.origins if file and o.file == file and not o.fault), None)
+
+
+def text_at_start(observed: ObservedSetting) -> str | None:
+    """Answer what a start brings as things stand, None where no place is known that tells."""
+    lasting = [o for o in observed.origins if o.kind is not OriginKind.RUNTIME and not o.fault]
+    return lasting[-1].text if lasting else None
 
 
 def text_below(observed: ObservedSetting) -> str | None:

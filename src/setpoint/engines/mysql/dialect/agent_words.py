@@ -14,11 +14,15 @@ READ_FILES = '{"do": "read"}'
 
 
 class ToldFile(msgspec.Struct, frozen=True):
-    """An option file as the agent found it: its text, or why it could not be read."""
+    """An option file as the agent found it: its text, or why it could not be read.
+
+    `changed_at` are seconds since 1970 by the host's clock; None where the agent does not tell.
+    """
 
     path: str
     text: str | None = None
     fault: str | None = None
+    changed_at: float | None = None
 
 
 class ToldFragment(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from setpoint.catalog import Parameter
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?")
+_SETTING = ("GLOBAL", "PERSIST", "PERSIST_ONLY")
+_SEEN = "@setpoint_seen"
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
@@ -61,6 +63,16 @@ def set_persist(name: str, value: str) -> str:
 def set_persist_only(name: str, value: str) -> str:
     """Keep a value for the next start (MySQL 8.0 and later)."""
     return f"SET PERSIST_ONLY {checked_name(name)} = {value}"
+
+
+def set_after(expression: str, statement: str) -> str:
+    """Have an expression worked out in the very statement that sets a variable; others are answered as is.
+
+    A server works out all values of a statement before it sets the first, and sets none where one fails.
+    Seen on MariaDB 10.11 and 11.8 and MySQL 9.7, with each word that sets a variable for everybody.
+    """
+    word = next((word for word in _SETTING if statement.startswith(f"SET {word} ")), None)
+    return statement if word is None else f"SET {_SEEN} = {expression}, {statement.removeprefix('SET ')}"
 
 
 def reset_persist(name: str) -> str:

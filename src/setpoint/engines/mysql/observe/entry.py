@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from setpoint.engines.mysql.dialect.agent_words import READ_FILES
 from setpoint.engines.mysql.dialect.knowledge import MASK, NOT_KEPT, masked
-from setpoint.engines.mysql.dialect.statements import checked_name, quote_literal
+from setpoint.engines.mysql.dialect.statements import checked_name, quote_literal, set_after
 from setpoint.engines.mysql.observe.files import fragment_texts
 from setpoint.engines.plan import Request
 from setpoint.errors import UnavailableError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KEPT = "(SELECT variable_value FROM performance_schema.persisted_variables WHERE variable_name = {})"
 _RUNS = "(SELECT variable_value FROM performance_schema.global_variables WHERE variable_name = {})"
-_MOVED = "SELECT IF({} <=> {}, 0, (SELECT 1 UNION SELECT 2))"
+_MOVED = "IF({} <=> {}, 0, (SELECT 1 UNION SELECT 2))"
 """A subquery with two rows is an error where it is reached, and what follows in its message is not."""
 
 
@@ -40,13 +40,17 @@ def kept(parameter: str) -> str:
 def unless_moved(request: Request, current: str, entry: SettingText) -> Request:
     """Answer a request that fails before its text where an expression is not that entry by then.
 
+    Where the text begins by setting a variable it looks once more itself, in that one statement: between two
+    statements of a message another session writes easily. RESET PERSIST can look at nothing.
+
     One with a secret in it is not known here, so its request is answered as it is; so is one for the agent
     alone, which looks for itself.
     """
     if isinstance(entry, tuple) or MASK in (entry or "") or not request.text:
         return request
     text = quote_literal(entry) if entry is not None else "NULL"
-    return replace(request, ahead=(_MOVED.format(current, text),))
+    look = _MOVED.format(current, text)
+    return replace(request, ahead=(f"SELECT {look}",), text=set_after(look, request.text))
 
 
 def read_entry(parameter: str, reply: Reply) -> SettingText:

@@ -27,11 +27,13 @@ class Files(NamedTuple):
     """What option files say.
 
     `places` by variable, None where no file could be read; `fragment` the file that the agent writes, empty
-    where it cannot; `faults` what the server would stumble over; `unseen` in words what could not be read.
+    where it cannot, and `agent_fault` says why; `faults` what the server would stumble over; `unseen` in
+    words what could not be read.
     """
 
     places: Mapping[str, tuple[Place, ...]] | None
     fragment: str
+    agent_fault: str
     faults: tuple[Fault, ...]
     unseen: tuple[str, ...]
 
@@ -43,13 +45,14 @@ def read_files(
     told = read_told(reply.agent)
     if told is not None and told.fragment is not None:
         return _told(told, kind, version, names)
-    unseen = (f"option files, through the agent: {told.fault}",) if told is not None else ()
+    agent_fault = f"the agent gave no answer: {told.fault or 'it names no file'}" if told is not None else ""
+    unseen = (f"option files: {agent_fault}",) if agent_fault else ()
     texts = {file.path: file.text for file in answer.files or () if file.text is not None}
     if not texts:
-        return Files(None, "", (), unseen)
+        return Files(None, "", agent_fault, (), unseen)
     # Without the agent nobody knows which files come first: those that gave a value are taken by themselves.
     found = resolve(texts, kind, version.parts, sorted(texts), names=names)
-    return Files(_places(found.places, names), "", (), unseen)
+    return Files(_places(found.places, names, {}), "", agent_fault, (), unseen)
 
 
 def fragment_texts(agent: str | None) -> dict[str, str]:
@@ -67,15 +70,28 @@ def _told(told: Told, kind: Kind, version: Version, names: Collection[str]) -> F
     unseen = [f"{file.path}: {file.fault}" for file in told.files if file.fault]
     fragment = told.fragment
     path = fragment.path if fragment is not None and not fragment.fault else ""
+    agent_fault = ""
     if fragment is not None and fragment.fault:
-        unseen.append(f"the agent's file {fragment.path} cannot be used: {fragment.fault}")
-    return Files(_places(found.places, names), path, tuple(faults), tuple(unseen))
+        agent_fault = f"the agent's file {fragment.path} cannot be used: {fragment.fault}"
+        unseen.append(agent_fault)
+    changed_at = {file.path: file.changed_at for file in told.files}
+    places = _places(found.places, names, changed_at)
+    return Files(places, path, agent_fault, tuple(faults), tuple(unseen))
 
 
-def _places(found: Mapping[str, tuple[Written, ...]], names: Collection[str]) -> dict[str, tuple[Place, ...]]:
+def _places(
+    found: Mapping[str, tuple[Written, ...]], names: Collection[str], changed_at: Mapping[str, float | None]
+) -> dict[str, tuple[Place, ...]]:
     return {
         name if name in names else OPTION_NAMES.get(name, name): tuple(
-            Place(each.file, each.line, masked(name, each.value) or "", _unread(each)) for each in places
+            Place(
+                each.file,
+                each.line,
+                masked(name, each.value) or "",
+                _unread(each),
+                changed_at.get(each.file),
+            )
+            for each in places
         )
         for name, places in found.items()
     }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.engines.mysql.observe import transactions
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,6 @@ class _Metric(NamedTuple):
 
 
 _METRICS = (
-    _Metric("txn.commit", ("handler_commit",)),
     _Metric("txn.rollback", ("handler_rollback",)),
     _Metric("rows.read", ("innodb_rows_read",)),
     _Metric("rows.fetched_idx", ("handler_read_key",)),
@@ -67,11 +68,13 @@ _FACTS = frozenset({
     "open_tables", "connections", "created_tmp_tables",
 })  # fmt: skip
 
-STATUS = frozenset(name for metric in _METRICS for name in metric.counted) | _FACTS
+STATUS = frozenset(name for metric in _METRICS for name in metric.counted) | _FACTS | transactions.STATUS
 """The status variables that an observation reads, in lower case."""
 
 
-def read_metrics(status: Mapping[str, str], limit: str | None) -> dict[str, float]:
+def read_metrics(
+    status: Mapping[str, str], told: transactions.Transactions, limit: str | None
+) -> dict[str, float]:
     """Answer the metrics of a server that answered those status variables; `limit` is max_connections.
 
     This very session is not counted among the connections.
@@ -85,6 +88,9 @@ def read_metrics(status: Mapping[str, str], limit: str | None) -> dict[str, floa
     for name in ("conn.total", "conn.active"):
         if name in found:
             found[name] = max(0.0, found[name] - 1)
+    commits = transactions.read_commits(told, status)
+    if commits is not None:
+        found["txn.commit"] = commits
     room = _number(limit)
     if room is not None:
         found["conn.limit"] = room

@@ -41,16 +41,21 @@ _KINDS: Mapping[str, OriginKind] = {
 """The words of MySQL's variables_info and of MariaDB's GLOBAL_VALUE_ORIGIN."""
 
 _KEPT_BEFORE = "kept when the server started; it stands nowhere any more"
+_WRITTEN_OVER = "written in a file when the server started; the file was changed since"
 _WRITTEN_BEFORE = "written in a file when the server started; it stands nowhere any more"
 
 
 class Place(NamedTuple):
-    """An entry of an option file: where, its text as a value, and why this server does not read it."""
+    """An entry of an option file: where, its text as a value, and why this server does not read it.
+
+    `changed_at` tells when the file was changed, in seconds since 1970, None where that is not known.
+    """
 
     file: str
     line: int
     text: str
     unread: str = ""
+    changed_at: float | None = None
 
 
 class Ground(NamedTuple):
@@ -156,8 +161,7 @@ def _deciding(
         return origins[0]
     if kind is OriginKind.FILE:
         place = last(OriginKind.FILE, OriginKind.PERSISTED, file=row.path or "")
-        fault = _WRITTEN_BEFORE if ground.places is not None else ""
-        return place or Origin(kind=kind, text=value, file=row.path or "", fault=fault)
+        return _of_file(place, row, parameter, ground, value)
     kept = last(OriginKind.PERSISTED)
     if kind is OriginKind.RUNTIME:
         # MySQL says so too of what only some session set for itself, and once a value is set back again.
@@ -171,6 +175,29 @@ def _deciding(
             return kept
         return Origin(kind=OriginKind.RUNTIME, text=value, fault=_KEPT_BEFORE)
     return Origin(kind=kind, text=value, scope=_who(row) if kind is OriginKind.RUNTIME else "")
+
+
+def _of_file(
+    place: Origin | None, row: VariableRow, parameter: Parameter, ground: Ground, value: str
+) -> Origin:
+    """Answer the line a file gave the running value with, or that it does not stand there any more."""
+    path = row.path or ""
+    if place is None:
+        fault = _WRITTEN_BEFORE if ground.places is not None else ""
+        return Origin(kind=OriginKind.FILE, text=value, file=path, fault=fault)
+    # An older line whose value does not run is what the server made of it.
+    is_loaded = ground.catalog.is_same(parameter.name, place.text or "", value)
+    if is_loaded or not _is_younger(place, parameter, ground):
+        return place
+    return Origin(kind=OriginKind.FILE, text=value, file=path, fault=_WRITTEN_OVER)
+
+
+def _is_younger(origin: Origin, parameter: Parameter, ground: Ground) -> bool:
+    """Tell whether a line's file was changed after the server started, which is known to the second."""
+    changed_at = next(
+        (p.changed_at for p in (ground.places or {}).get(parameter.name, ()) if p.file == origin.file), None
+    )
+    return changed_at is not None and int(changed_at) > int(ground.started_at.timestamp())
 
 
 def _who(row: VariableRow) -> str:

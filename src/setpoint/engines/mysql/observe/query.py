@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from setpoint.engines.mysql.dialect.agent_words import READ_FILES
 from setpoint.engines.mysql.observe.metrics import STATUS
+from setpoint.engines.mysql.observe.rights import NOTHING, Sight, sights
+from setpoint.engines.mysql.observe.transactions import ENDED, ROLLBACKS
 from setpoint.engines.plan import Request
 
 if TYPE_CHECKING:
@@ -30,17 +32,22 @@ PRIVILEGES = """(SELECT JSON_ARRAYAGG(privilege_type) FROM information_schema.us
 
 def observe(version: Version) -> Request:
     """Answer the observation's request for a server of that version (5.7 or later)."""
-    full = statement(version, is_full=True)
-    return Request(text=full, fallbacks=(statement(version, is_full=False),), agent=READ_FILES)
+    full, *lesser = (_statement(version, sight, has_files=True) for sight in sights("mysql", version))
+    return Request(text=full, fallbacks=tuple(lesser), agent=READ_FILES)
 
 
 def statement(version: Version, *, is_full: bool) -> str:
-    """Write the statement; the lesser one asks for nothing that needs a right."""
+    """Write the statement; the least one asks for no file, and for nothing that needs a right."""
+    return _statement(version, Sight() if is_full else NOTHING, has_files=is_full)
+
+
+def _statement(version: Version, sight: Sight, *, has_files: bool) -> str:
     parts = {
         "variables": _variables(version),
-        "server": _server(version, is_full=is_full),
+        "server": _server(version, sight, has_files=has_files),
         "status": _STATUS,
-        "files": _files(version) if is_full else "NULL",
+        "transactions": _transactions() if sight.sees_replication else "JSON_OBJECT()",
+        "files": _files(version) if has_files else "NULL",
         "unlisted": _unlisted(version),
         "cost_ms": "TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000",
     }
@@ -55,6 +62,10 @@ def as_object(parts: Mapping[str, str]) -> str:
 
 _STATUS = f"""(SELECT JSON_OBJECTAGG(LOWER(variable_name), variable_value)
   FROM performance_schema.global_status WHERE LOWER(variable_name) IN ({NAMES}))"""  # noqa: S608 - constants alone
+
+
+def _transactions() -> str:
+    return as_object({"ended": ENDED, "rollbacks": ROLLBACKS})
 
 
 def _variables(version: Version) -> str:
@@ -87,7 +98,7 @@ def _unlisted(version: Version) -> str:
   WHERE variable_name NOT IN (SELECT variable_name FROM performance_schema.global_variables))"""
 
 
-def _server(version: Version, *, is_full: bool) -> str:
+def _server(version: Version, sight: Sight, *, has_files: bool) -> str:
     has_roles = version.parts >= _PERSIST_SINCE
     roles = (
         """
@@ -97,7 +108,7 @@ def _server(version: Version, *, is_full: bool) -> str:
         else ""
     )
     spaces = "innodb_tablespaces" if has_roles else "innodb_sys_tablespaces"
-    size = f"(SELECT SUM(file_size) FROM information_schema.{spaces})" if is_full else "NULL"  # noqa: S608 - constants alone
+    size = f"(SELECT SUM(file_size) FROM information_schema.{spaces})" if sight.sees_size else "NULL"  # noqa: S608 - constants alone
     replica = (
         "(SELECT MAX(IF(service_state = 'ON', 'on', 'stopped')) "
         "FROM performance_schema.replication_connection_status "
@@ -120,9 +131,9 @@ def _server(version: Version, *, is_full: bool) -> str:
         "WHERE variable_name = 'Uptime')",
         "privileges": f"{PRIVILEGES}{roles})",
         "data_bytes": size,
-        "replica": replica if is_full else "NULL",
-        "group_role": group if is_full else "NULL",
-        "meminfo": "CONVERT(LOAD_FILE('/proc/meminfo') USING utf8mb4)" if is_full else "NULL",
+        "replica": replica if sight.sees_replication else "NULL",
+        "group_role": group if sight.sees_replication else "NULL",
+        "meminfo": "CONVERT(LOAD_FILE('/proc/meminfo') USING utf8mb4)" if has_files else "NULL",
     }
     return as_object(parts)
 

@@ -13,6 +13,7 @@ from setpoint.config.observation import FileFault, Observation
 from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
 from setpoint.engines.mysql.dialect.knowledge import masked
+from setpoint.engines.mysql.dialect.letter_case import folding
 from setpoint.engines.mysql.observe.files import read_files
 from setpoint.engines.mysql.observe.host import read_facts
 from setpoint.engines.mysql.observe.metrics import read_metrics
@@ -79,12 +80,13 @@ def read(
         at=at,
         facts=read_facts(answer, rows, version),
         settings=settings,
-        metrics=read_metrics(answer.status, limit),
+        metrics=read_metrics(answer.status, answer.transactions, limit),
         metrics_since=_since(answer),
         file_faults=tuple(FileFault(file=f, line=n, message=m) for f, n, m in files.faults),
-        unseen=(*files.unseen, *rights_unseen(answer, reply)),
-        alterable=alterable(answer, catalog, keeps=flavour.keeps),
+        unseen=(*files.unseen, *rights_unseen(answer, reply, flavour.kind, version)),
+        alterable=alterable(answer, catalog, flavour.kind, version),
         managed_file=files.fragment,
+        agent_fault=files.agent_fault,
         catalog_hash=content_hash(canonical(catalog.data)),
         cost_ms=answer.cost_ms,
     )
@@ -109,7 +111,8 @@ def _catalog(
         evidence=EVIDENCE,
         source=f"{answer.server.version} {answer.server.comment}".strip(),
         parameters=tuple(
-            _with_multiple(read_parameter(row, known.get(name)), rows) for name, row in sorted(rows.items())
+            folding(_with_multiple(read_parameter(row, known.get(name)), rows), flavour.kind)
+            for name, row in sorted(rows.items())
         ),
     )
     return Catalog(data, GRAMMAR)

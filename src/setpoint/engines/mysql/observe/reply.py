@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from setpoint.engines.mysql.observe.transactions import Transactions
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: dict[str, str]
     files: tuple[FileText, ...] | None = None
     unlisted: dict[str, str] | None = None
+    transactions: Transactions = Transactions()
     cost_ms: float = 0.0
 
 

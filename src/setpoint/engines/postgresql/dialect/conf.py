@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _TOKENS = tuple(
     )
 )
 _NAMES = frozenset({"name", "qualified"})
+_SKIPPED = frozenset({"space", "comment"})
 _VALUES = frozenset({"name", "string", "word", "integer", "real"})
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|.)|''", re.DOTALL)
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -43,11 +45,12 @@ _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: name as written, text without quotes, line counted from 1."""
+    """One entry: name as written, text without quotes, line and the value's column counted from 1."""
 
     name: str
     text: str
     line: int
+    column: int = 0
 
     @property
     def is_include(self) -> bool:
@@ -61,6 +64,7 @@ class Fault:
 
     line: int
     message: str
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +113,36 @@ def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
 
 
 def _parse_line(line: str, number: int) -> Entry | Fault | None:
-    tokens = [token for token in _tokens(line) if token[0] not in {"space", "comment"}]
+    # A name, an equals sign, a value, and one token too many: no more is needed to judge a line.
+    tokens = list(islice((token for token in _tokens(line) if token[0] not in _SKIPPED), 4))
     if not tokens:
         return None
     if tokens[0][0] not in _NAMES:
-        return _syntax_fault(number, tokens, 0)
+        return _syntax_fault(line, number, tokens, 0)
     at = 2 if len(tokens) > 1 and tokens[1][0] == "equals" else 1
     if len(tokens) <= at or tokens[at][0] not in _VALUES:
-        return _syntax_fault(number, tokens, at)
+        return _syntax_fault(line, number, tokens, at)
     if len(tokens) > at + 1:
-        return _syntax_fault(number, tokens, at + 1)
-    kind, value = tokens[at]
-    return Entry(tokens[0][1], _unquote(value) if kind == "string" else value, number)
+        return _syntax_fault(line, number, tokens, at + 1)
+    kind, value, start = tokens[at]
+    return Entry(tokens[0][1], _unquote(value) if kind == "string" else value, number, start + 1)
 
 
-def _syntax_fault(number: int, tokens: list[tuple[str, str]], at: int) -> Fault:
-    near = f'near token "{tokens[at][1]}"' if at < len(tokens) else "near end of line"
-    return Fault(number, f"syntax error, {near}")
+def _syntax_fault(line: str, number: int, tokens: list[tuple[str, str, int]], at: int) -> Fault:
+    if at < len(tokens):
+        return Fault(number, f'syntax error, near token "{tokens[at][1]}"', tokens[at][2] + 1)
+    return Fault(number, "syntax error, near end of line", len(line.rstrip()) + 1)
 
 
-def _tokens(line: str) -> Iterable[tuple[str, str]]:
+def _tokens(line: str) -> Iterable[tuple[str, str, int]]:
+    """Answer each token's kind, text and place in the line."""
     position: int = 0
     while position < len(line):
         matches = [(kind, pattern.match(line, position)) for kind, pattern in _TOKENS]
         kind, end = max(
             ((kind, match.end()) for kind, match in matches if match is not None), key=lambda found: found[1]
         )
-        yield kind, line[position:end]
+        yield kind, line[position:end], position
         position = end
 
 

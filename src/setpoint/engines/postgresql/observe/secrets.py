@@ -7,23 +7,14 @@ is.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from setpoint.engines.postgresql.dialect.knowledge import MASK
+from setpoint.engines.postgresql.dialect.secrets import masked
 
 if TYPE_CHECKING:
     from setpoint.engines.postgresql.observe.reply import Answer, FileRow, OverrideRow, SettingRow
-
-_WORD = re.compile(
-    r"(?P<before>(?:password|passwd|pwd)\s*=\s*|://[^/\s:@]*:)"
-    r"(?:'{1,2}(?:[^'\\]|\\.)*'{1,2}|[^\s'&@]+)",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"\.(?:.*[._])?(?:password|passwd|passphrase|secret|token|api_?key)$", re.IGNORECASE)
-"""Parameters of extensions that are a secret themselves; the core has none."""
 
 
 def without_secrets(answer: Answer) -> Answer:
@@ -39,13 +30,6 @@ def without_secrets(answer: Answer) -> Answer:
         files=None if files is None else tuple(_file(row) for row in files),
         host=host,
     )
-
-
-def masked(name: str, text: str | None) -> str | None:
-    """Answer a parameter's text without the secrets in it."""
-    if not text:
-        return text
-    return MASK if _NAME.search(name) else _WORD.sub(rf"\g<before>{MASK}", text)
 
 
 def _setting(row: SettingRow) -> SettingRow:

@@ -1,0 +1,1 @@
+"""Bundles: the ways to and from an instance that only files reach."""

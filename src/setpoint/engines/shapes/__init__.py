@@ -1,0 +1,1 @@
+"""Shapes: how clients of databases print rows, whatever the engine. Pure: texts in, tables out."""

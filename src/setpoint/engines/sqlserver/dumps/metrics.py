@@ -1,0 +1,44 @@
+"""What exporters expose of SQL Server: windows_exporter's, and those that run queries. Numbers, no settings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from setpoint.config.dump import Sample
+from setpoint.engines.document import Likeness
+from setpoint.engines.shapes.exposition import read_exposition
+from setpoint.engines.sqlserver.dumps.collection import Collection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.config.dump import Dump
+    from setpoint.engines.document import Document
+
+_METRIC = re.compile(r"^(?:windows_|wmi_)?(?:mssql|sqlserver)_\w+(?:\{|[ \t])", re.MULTILINE)
+_HEAD = 400_000
+_SURE = 95
+
+
+class MetricsReader:
+    """Reads a page of metrics."""
+
+    kind = "metrics of an exporter"
+
+    def recognise(self, document: Document) -> Likeness | None:
+        """Tell it by the names of the metrics."""
+        if document.is_binary or _METRIC.search(document.text[:_HEAD]) is None:
+            return None
+        return Likeness(_SURE, "metrics of SQL Server")
+
+    def read(self, document: Document, version: str | None) -> Sequence[Dump]:
+        """Read it."""
+        collection = Collection(document.path, self.kind, version)
+        told = read_exposition(document.text)
+        collection.problems.extend(told.problems)
+        collection.samples.extend(
+            Sample(name=metric.name, value=metric.value, labels=metric.label_text, line=metric.line)
+            for metric in told.metrics
+        )
+        return (collection.dump(),)
