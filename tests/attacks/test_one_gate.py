@@ -20,13 +20,17 @@ from tests.attacks.scene import PART, POLICY, SHOP, Attacked
 
 from setpoint import Setpoint
 from setpoint.config.configuration import Group, Instance, TemplateUse
+from setpoint.config.dump import Dump, DumpSetting
 from setpoint.control.context import Context
 from setpoint.control.overrides.wish import Wish
 from setpoint.control.rollouts.drafting import RolloutWish
 from setpoint.control.worker.inprocess import InProcessDispatch
 from setpoint.engines.port import Driver
+from setpoint.engines.simulated.client import Client
 from setpoint.errors import NotPermittedError
+from setpoint.faces.bundles import Bundles
 from setpoint.faces.governance import Governance
+from setpoint.faces.intake import Intake
 from setpoint.faces.notices import Notices
 from setpoint.faces.overrides import Overrides
 from setpoint.faces.people import People
@@ -76,6 +80,10 @@ class Prize:
             0
         ].override
         self.channel = town.ada.notices.add("ops", "log", **WHY)
+        self.bundle = town.olaf.bundles.collect(SHOP)
+        self.result = Client(self.shop.target).run(self.bundle.text)
+        setting = DumpSetting(name="sort_memory", raw="8MB", value=8 << 20, unit="B")
+        self.dumps = (Dump(path=__file__, engine="simulated", kind="x", version="1", settings=(setting,)),)
 
 
 Attempt = Callable[[Any, Prize], object]
@@ -125,6 +133,8 @@ SETPOINT_READS: dict[str, Attempt] = {
     "overrides": lambda s, _p: s.overrides,
     "rollouts": lambda s, _p: s.rollouts,
     "notices": lambda s, _p: s.notices,
+    "intake": lambda s, _p: s.intake,
+    "bundles": lambda s, _p: s.bundles,
     "actor": lambda s, _p: s.actor,
     "where": lambda s, _p: s.where,
     "create": lambda _s, _p: None,  # makes or opens a store and changes nothing in one that is there
@@ -215,6 +225,18 @@ ROLLOUTS: dict[str, Attempt] = {
     "halt": lambda r, p: r.halt(p.rollout, because="to see"),
     "take_back": lambda r, p: r.take_back(p.rollout, because="to see"),
 }
+INTAKE: dict[str, Attempt] = {"keep": lambda i, p: i.keep(SHOP, p.dumps)}
+BUNDLES: dict[str, Attempt] = {
+    "collect": lambda b, _p: b.collect(SHOP),
+    "export": lambda b, p: b.export(p.made),
+    "export_back": lambda b, _p: b.export_back(SHOP),
+    "accept": lambda b, p: b.accept(p.result, "x.out"),
+    "void": lambda b, p: b.void(p.bundle.sheet.id, because="lost"),
+}
+BUNDLES_READS: dict[str, Attempt] = {
+    "all": lambda b, _p: b.all(),
+    "verify": lambda b, p: b.verify(p.bundle.text, "x.sql"),
+}
 ROLLOUTS_READS: dict[str, Attempt] = {
     "all": lambda r, _p: r.all(),
     "get": lambda r, p: r.get(p.rollout),
@@ -233,8 +255,10 @@ OWNERS = {
     Rollouts: (ROLLOUTS, ROLLOUTS_READS, lambda front: front.rollouts),
     Notices: (NOTICES, NOTICES_READS, lambda front: front.notices),
     Workers: (WORKERS, WORKERS_READS, lambda front: front.workers),
+    Intake: (INTAKE, {}, lambda front: front.intake),
+    Bundles: (BUNDLES, BUNDLES_READS, lambda front: front.bundles),
 }
-FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance", "crew"}
+FOR_VIEWERS = {"observe", "drift", "advise", "plan", "compliance", "crew", "collect", "accept", "keep"}
 """What leaves something behind and is looking all the same."""
 
 

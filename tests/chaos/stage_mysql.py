@@ -17,8 +17,11 @@ LEASE_SECONDS = 2.0
 WORK_SECONDS = 3.0
 """What ending an override may take on a machine that does other things besides."""
 
-MIDDLE, AFTER = (f"{when} run SET GLOBAL {PARAMETER}" for when in ("before", "after"))
-"""Where an ending has written down what it will do, and has not done it; and where it has."""
+MIDDLE, AFTER = (f"{when} run SET @setpoint_seen" for when in ("before", "after"))
+"""Where an ending has written down what it will do, and has not done it; and where it has.
+
+The statement that writes begins with its look.
+"""
 
 
 class MysqlStage:

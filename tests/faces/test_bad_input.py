@@ -18,6 +18,7 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["a b", "--engine", "simulated", "--target", "memory:a"], "a b"),
         (["a", "--engine", "bogus", "--target", "x"], "bogus"),
         (["a", "--engine", "simulated"], "--target"),
+        (["a", "--engine", "simulated", "--target", "m", "--offline"], "--offline"),
         (["a", "--engine", "simulated", "--target", "host=h password=p"], "password"),
         (["a", "--engine", "simulated", "--target", "m", "--password", "hunter2"], "in the clear"),
         (["a", "--engine", "simulated", "--target", "m", "--group", "none"], "none"),
@@ -96,6 +97,13 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["FOLDER/group.yaml"], "group.yaml:3:3"),
         (["FOLDER/value.yaml"], "sort_memory"),
         (["FOLDER/latin.yaml"], "latin.yaml:2"),
+        (["FOLDER/latin.yaml", "--engine", "simulated"], "fleet document"),
+        (["FOLDER/plain.conf", "--engine", "bogus"], "bogus"),
+        (["FOLDER/plain.conf", "--version", "new"], "new"),
+        (["FOLDER/plain.conf", "--at", "2026-01-01"], "--instance"),
+        (["FOLDER/plain.conf", "--instance", "web", "--at", "soon"], "soon"),
+        (["FOLDER/plain.conf", "--instance", "nobody"], "nobody"),
+        (["FOLDER/plain.conf", "/no/such.conf"], "/no/such.conf"),
     ],
     "template list": [(["bogus"], "bogus")],
     "template show": [(["oltp"], "oltp"), (["oltp@99"], "oltp@99")],
@@ -291,6 +299,26 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["--bogus"], "--bogus"),
     ],
     "worker list": [(["x"], "x"), (["--bogus"], "--bogus")],
+    "bundle collect": [
+        (["nobody"], "nobody"),
+        (["web", "--valid", "soon"], "soon"),
+        (["web", "--valid", "400d"], "90 days"),
+        (["web", "-o", "FOLDER/none/x.sql"], "none"),
+        (["web", "--version", "new"], "new"),
+    ],
+    "bundle export": [
+        (["nobody"], "nobody"),
+        (["web", "--plan", "0000"], "0000"),
+        (["web", "--undo", "--emergency", "now"], "--undo"),
+        (["web", "-o", "FOLDER/none/x.sql"], "none"),
+    ],
+    "bundle verify": [
+        (["/no/such.sql"], "/no/such.sql"),
+        (["FOLDER/broken.yaml"], "no bundle"),
+        (["FOLDER/broken.yaml", "--public-key", "FOLDER/none"], "none"),
+    ],
+    "bundle list": [(["nobody"], "nobody"), (["--bogus"], "--bogus")],
+    "bundle void": [(["b0", *WHY], "b0"), (["b0"], "--because")],
 }
 TABLE = [(command, words, named) for command, cases in CASES.items() for words, named in cases]
 
@@ -311,6 +339,7 @@ def folder(web) -> Path:
     (web.folder / "policy.yaml").write_text(
         "policy: other\nscope: {engine: [postgresql]}\nlocks: [{parameters: [fsyncc]}]\n"
     )
+    (web.folder / "plain.conf").write_text("work_mem = 4MB\n")
     (web.folder / "latin.yaml").write_bytes(b"setpoint: 1\n# gr\xfc\xdfe\n")
     return web.folder
 

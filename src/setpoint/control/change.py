@@ -30,7 +30,7 @@ from setpoint.policy.waiver import waived_parameters
 if TYPE_CHECKING:
     from setpoint.catalog import Catalog
     from setpoint.config.budget import BudgetVerdict
-    from setpoint.config.configuration import Configuration
+    from setpoint.config.configuration import Configuration, Instance
     from setpoint.config.observation import Observation
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 BeforeStep = Callable[[int, Step], None]
 STALE_AFTER = timedelta(hours=1)
 """How old an observation may be before drift calls itself stale."""
+
+STALE_AFTER_OFFLINE = timedelta(days=7)
+"""The same for an instance that only files reach: it is as old as the last file that was carried."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ def plan(context: Context, name: str) -> Planned:
         releases=tuple(releases(context, desired, observation, catalog)),
         left=left_open(context, name),
     )
+    if instance.is_offline:
+        since = f"made from what it said {observation.at:%Y-%m-%d %H:%MZ}: only files reach it"
+        made = msgspec.structs.replace(made, warnings=(*made.warnings, since))
     budget, over_budget = weigh(made, desired.claims, desired.facts, observation, catalog)
     made = msgspec.structs.replace(made, over_budget=over_budget)
     principal = gate.authenticate(context, Right.OBSERVE, name)
@@ -226,6 +232,8 @@ def drift(
     now = context.now()
     engine, layers = context.engine_of(instance), overridden.layers(context, name)
     desired = desired_of(engine, configuration, observation, catalog, revision=base, at=now, overrides=layers)
+    if stale_after == STALE_AFTER:
+        stale_after = _stale_after(instance)
     judged = classify(desired.texts(), observation, catalog, at=now, stale_after=stale_after)
     return observation, waive_drift(judged, parameters_waived(context, name, instance))
 
@@ -252,9 +260,13 @@ def drift_of_snapshots(context: Context) -> dict[str, tuple[Drift, ...]]:
             at=now,
             overrides=layers.get(name, ()),
         )
-        drifts = classify(desired.texts(), observation, catalog, at=now, stale_after=STALE_AFTER)
+        drifts = classify(desired.texts(), observation, catalog, at=now, stale_after=_stale_after(instance))
         judged[name] = waive_drift(drifts, waived_parameters(waivers, name, instance, now))
     return judged
+
+
+def _stale_after(instance: Instance) -> timedelta:
+    return STALE_AFTER_OFFLINE if instance.is_offline else STALE_AFTER
 
 
 def let_go_of(context: Context, configuration: Configuration, made: Plan) -> tuple[str, ...]:

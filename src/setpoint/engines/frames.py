@@ -33,6 +33,8 @@ class Told:
 
     begin: dict[str, Any]
     answers: dict[int, str] = field(default_factory=dict[int, str])
+    fallbacks: dict[int, int] = field(default_factory=dict[int, int])
+    """Which of its request's texts brought an answer, where the script tells it (0, or a fallback's)."""
     seals: dict[int, str] = field(default_factory=dict[int, str])
     steps: list[StepTold] = field(default_factory=list[StepTold])
     armed: dict[str, Any] | None = None
@@ -88,12 +90,20 @@ def read_frames(text: str, source: str) -> Told:
             told.answers[number] = "\n".join(lines)
             number, lines = 0, []
         if words[0] == "answer":
-            number = _number(words, source, at)
+            number = _begin_answer(told, words, source, at)
         else:
             _take(told, words, source, at)
     if told is None:
         raise InputError("this is no result of a bundle", where=source)
     return told
+
+
+def _begin_answer(told: Told, words: list[str], source: str, at: int) -> int:
+    """Answer an answer's number; a second one tells which of the request's lesser texts brought it."""
+    number = _number(words, source, at)
+    if len(words) > 2:  # noqa: PLR2004 - kind, number, and that one
+        told.fallbacks[number] = _number(words[1:], source, at)
+    return number
 
 
 def _take(told: Told, words: list[str], source: str, at: int) -> None:

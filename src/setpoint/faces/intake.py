@@ -30,12 +30,12 @@ class Intake(Front):
     """One store and one acting person."""
 
     @witnessed(Right.OBSERVE, "name")
-    def keep(self, name: str, dumps: Sequence[Dump], *, at: datetime | None = None) -> Observation:
-        """Keep what files say of an instance as an observation; `at` is when they were written.
+    def keep(self, name: str, dumps: Sequence[Dump], *, written_at: datetime | None = None) -> Observation:
+        """Keep what files say of an instance as an observation; `written_at` is when that was written.
 
         Without it the newest file's own time counts. Raises `InputErrors` with every file that is not of the
         instance's engine or version, `NotFoundError` for an instance that is not registered.
         """
         context = self._context
-        when = at or keeping.written_at([dump.path for dump in dumps], context.now())
+        when = written_at or keeping.written_at([dump.path for dump in dumps], context.now())
         return keeping.keep(context, name, dumps, at=when)

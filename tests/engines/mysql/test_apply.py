@@ -165,6 +165,7 @@ def test_what_would_go_wrong_is_refused_beforehand(desired, why):
 def test_a_login_without_the_right_is_told_what_an_administrator_would_run():
     found = made({"max_connections": "171"}, privileges=["SELECT"])
     assert found.blocked[0].why == "this login may not change it"
+    assert found.blocked[0].next_step.startswith("grant SYSTEM_VARIABLES_ADMIN, or SUPER, or let ")
     assert found.operator_steps == ("as an administrator: SET PERSIST max_connections = 171",)
 
 

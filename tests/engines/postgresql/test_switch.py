@@ -94,10 +94,10 @@ def test_why_there_is_none_is_said_and_nothing_is_written(ground, state, why):
     ],
 )
 def test_a_job_that_would_not_act_does_not_pass_for_one_that_would(job, state, why):
-    from setpoint.engines.postgresql.switch import _command
+    from setpoint.engines.postgresql.dialect.cron import command
 
     server = Server()
-    server.jobs = ((job[0].format(command=_command(order(), 15)), *job[1:]),)
+    server.jobs = ((job[0].format(command=command(order(), 15)), *job[1:]),)
     armed = server.drive(SWITCH.look(order()))
     assert armed.state is state
     assert why in armed.detail

@@ -34,6 +34,13 @@ RIGHTS = {
     ),
 }
 
+SPLIT = {
+    "max_connections": "CONNECTION ADMIN",
+    "sync_binlog": "BINLOG ADMIN",
+    "slave_net_timeout": "REPLICATION SLAVE ADMIN",
+    "read_only": "READ_ONLY ADMIN",
+}
+
 
 @pytest.fixture
 def server(mysql_family_each):
@@ -116,7 +123,9 @@ def test_a_plan_refuses_what_super_does_not_stand_for_before_anything_is_written
     setpoint = looked(login("SUPER"))
     setpoint.change_settings(f"instance:{NAME}", wanted, reason="wanted")
     plan = setpoint.plan(NAME).plan
-    assert {each.parameter for each in plan.blocked} == guarded
+    assert {each.parameter: each.next_step for each in plan.blocked} == {
+        name: f"grant {SPLIT[name]}, or let somebody do it who has that" for name in guarded
+    }
     before = {name: running(server, name) for name in guarded}
     setpoint.apply(plan)
     assert running(server, "innodb_io_capacity") == "300"

@@ -152,7 +152,7 @@ def _exported(context: Context, permit: Permit, made: Plan, kind: BundleKind, la
 
 def _issued(context: Context, permit: Permit, sheet: Sheet, script: str, native: Native) -> Bundle:
     """Write a bundle down, then sign it: what is carried away is known here before."""
-    text = paper.write(sheet, script, native, partial(notary.sign, context))
+    sheet, text = paper.write(sheet, script, native, partial(notary.sign, context))
     detail = {
         "kind": sheet.kind.value,
         "expires": sheet.expires_at.isoformat(timespec="seconds"),

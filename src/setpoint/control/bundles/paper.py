@@ -49,8 +49,8 @@ def file_name(sheet: Sheet) -> str:
     return f"{sheet.instance}-{sheet.kind.value}-{sheet.id}.sql"
 
 
-def write(sheet: Sheet, script: str, native: Native, sign: Sign) -> str:
-    """Write a bundle as text; `sheet.script` is filled in here."""
+def write(sheet: Sheet, script: str, native: Native, sign: Sign) -> tuple[Sheet, str]:
+    """Write a bundle as text; answer it with its sheet, in which `script` is filled in."""
     whole = msgspec.structs.replace(sheet, script=sha256(script.encode()).hexdigest())
     signature, key = sign(canonical(whole))
     name = file_name(sheet)
@@ -65,7 +65,7 @@ def write(sheet: Sheet, script: str, native: Native, sign: Sign) -> str:
         f"{_KEY}{key}",
     )
     head = "".join(f"{native.comment}{line}\n" for line in lines)
-    return head + script
+    return whole, head + script
 
 
 def read(text: str, source: str) -> Paper:

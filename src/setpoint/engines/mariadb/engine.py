@@ -10,7 +10,6 @@ from setpoint.engines.mariadb.harvest import harvest
 from setpoint.engines.mysql.engine import CLAIMS as SHARED_CLAIMS
 from setpoint.engines.mysql.engine import MysqlEngine
 from setpoint.engines.mysql.observe import entry as entries
-from setpoint.errors import NotPermittedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from setpoint.catalog.catalog import CatalogData
     from setpoint.config.configuration import SettingText
     from setpoint.engines.mysql.dialect.option_groups import Kind
-    from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.native import Native
+    from setpoint.engines.plan import Request
     from setpoint.engines.port import Reply, Switch
 
 
@@ -79,19 +79,18 @@ class MariadbEngine(MysqlEngine):
 
         return MariadbEventSwitch()
 
+    def native(self) -> Native | None:
+        """Answer who writes scripts for ``mariadb``."""
+        from setpoint.engines.mariadb.native import MariadbNative
+        from setpoint.engines.mariadb.switch import MariadbEventSwitch
+
+        return MariadbNative(observe.entry_of, MariadbEventSwitch())
+
     def rules(self) -> Sequence[Any]:
         """Answer the tuning rules."""
         from setpoint.engines.mariadb.rules import RULES
 
         return RULES
-
-    def rescue(self, plan: Plan, data_directory: str) -> str:
-        """Refuse: what a plan wrote lies in an option file of the host."""
-        del data_directory
-        lines = ", ".join(step.parameter for step in plan.steps if step.parameter and not step.is_passing)
-        message = f"{plan.instance} keeps nothing itself"
-        next_step = f"take {lines} out of the option file that the agent writes, then start the server"
-        raise NotPermittedError(message, where=plan.instance, next_step=next_step)
 
 
 ENGINE = MariadbEngine()

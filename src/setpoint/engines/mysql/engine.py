@@ -155,8 +155,11 @@ class MysqlEngine:
         return _shipped_parameters(self.data / "catalog", version.parts[:2])
 
     def native(self) -> Native | None:
-        """Answer nobody: it has no client of its own."""
-        return None
+        """Answer who writes scripts for ``mysql``."""
+        from setpoint.engines.mysql.native import MysqlNative
+        from setpoint.engines.mysql.switch import EventSwitch
+
+        return MysqlNative(entries.kept, EventSwitch())
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from setpoint.catalog import Version
 from setpoint.engines.port import Reply
 from setpoint.engines.postgresql.dialect import quote_literal
+from setpoint.engines.postgresql.dialect.statements import LOCK_KEYS
 from setpoint.errors import (
     HeldError,
     InputError,
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
     from setpoint.engines.port import Target
 
 APPLICATION_NAME = "setpoint"
-LOCK_KEYS = (0x5E79, 0x01)
-"""The two halves of the advisory lock that an apply holds.
-
-Such a lock belongs to one database of the server.
-"""
 _HOLDING = f"""
 FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2

@@ -125,8 +125,10 @@ class PostgresEngine:
         return RULES
 
     def native(self) -> Native | None:
-        """Answer nobody: it has no client of its own."""
-        return None
+        """Answer who writes scripts for psql."""
+        from setpoint.engines.postgresql.native import PsqlClient
+
+        return PsqlClient()
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -1,7 +1,8 @@
 """Delimited tables: CSV, tabs, and psql's unaligned shape, with a header or without.
 
-Nothing marks where such a table begins, so a block of lines is one only where the lines agree: the same number
-of separators, and first cells that could be names. Prose with commas and option files with tabs are not.
+Nothing marks where such a table begins, so a block of lines is one only where the lines agree: the same
+number of separators, and first cells that could be names. Prose with commas and option files with tabs are
+not.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _QUOTABLE = frozenset("\t;,")
 _FIRST_CELL = re.compile(r"[^\s={}'\"<>;#\[!][^={}'\"<>;#]*|")
 _COLD = re.compile(r"-+")
 _LOOKED_AT = 12
+_PAIR = 2
+_LONGEST_NAME = 6
+"""Words of a name; a first cell with more is a sentence."""
 _FEWEST_ROWS = 3
 _FEWEST_CELLS = 4
 _MOST_MISFITS = 0.05
@@ -41,7 +45,7 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 @dataclass
 class _Rows:
-    """The rows of one block, cell by cell, as written."""
+    """The rows of one block, cell by cell, as written; quotes with nothing between them are None."""
 
     separator: str
     width: int
@@ -58,7 +62,7 @@ def read_delimited(lines: Sequence[str], start: int, end: int) -> Reading | None
 
     It ends before index `end` at the latest.
     """
-    separator = _separator(lines, start, end)
+    separator = None if is_outside(lines[start]) else _separator(lines, start, end)
     if separator is None:
         return None
     rows = _Rows(separator, 0)
@@ -93,7 +97,7 @@ def _separator(lines: Sequence[str], start: int, end: int) -> str | None:
             widths.append(len(cells))
             at += taken
         alike = widths.count(widths[0])
-        if widths[0] < 2 or (alike < 2 and not _stands_alone(lines, start, end)):  # noqa: PLR2004 - two make a pair
+        if widths[0] < _PAIR or (alike < _PAIR and not _stands_alone(lines, start, end)):
             continue
         score = (round(alike / len(widths), 1), widths[0])
         if score[0] > best[0]:
@@ -134,14 +138,14 @@ def _split_quoted(rows: _Rows, line: str) -> list[str | None]:
     while at <= size:
         quoted = _QUOTED.match(line, at)
         if quoted and line[quoted.end() : quoted.end() + 1] in ("", rows.separator):
-            cells.append(quoted[1].replace('""', '"'))
+            cells.append(quoted[1].replace('""', '"') or None)
             rows.has_quotes = True
             rows.has_quoted_empty = rows.has_quoted_empty or not quoted[1]
             at = quoted.end() + 1
             continue
         following = line.find(rows.separator, at)
         following = size if following < 0 else following
-        cells.append(line[at:following] or None)
+        cells.append(line[at:following])
         at = following + 1
     return cells
 
@@ -160,14 +164,9 @@ def _take(rows: _Rows, lines: Sequence[str], at: int, end: int) -> int:
         return joined
     after = at + taken
     following = len(_cells(rows, lines, after, end)[0]) if after < end and not is_outside(lines[after]) else 0
-    if following == rows.width:
-        rows.problems.append(misfit(at + 1, f"it has {width} cells where {rows.width} are due"))
-        return taken
-    if width == 1 or following == width or following == 0:
-        is_cut_off = width > 1 and following == 0
-        if is_cut_off:
-            rows.problems.append(misfit(at + 1, f"it has {width} cells where {rows.width} are due"))
-        return taken if is_cut_off else 0
+    is_row = following == rows.width or (width > 1 and following != width)
+    if not is_row:
+        return 0
     rows.problems.append(misfit(at + 1, f"it has {width} cells where {rows.width} are due"))
     return taken
 
@@ -197,21 +196,22 @@ def _is_likely(rows: _Rows) -> bool:
         return False
     if is_header([cell or "" for cell in rows.cells[0]], rows.cells[1:]):
         return True
-    if len(rows.cells) < _FEWEST_ROWS and rows.separator not in "\t|" and rows.width < _FEWEST_CELLS:
+    fewest = _FEWEST_ROWS if rows.width < _FEWEST_CELLS else _PAIR
+    if len(rows.cells) < fewest and rows.separator not in "\t|":
         return False
     named = sum(_FIRST_CELL.fullmatch(row[0] or "") is not None for row in rows.cells)
     if named < len(rows.cells) * (1 - _MOST_MISFITS) or not any(row[0] for row in rows.cells):
         return False
     if rows.separator == "\t":
-        return not any((row[1] or "").startswith(("=", "#")) for row in rows.cells)
+        return not any((cell or "").startswith(("=", "#")) for row in rows.cells[:_LOOKED_AT] for cell in row)
     return rows.separator == "|" or not _is_prose(rows)
 
 
 def _is_prose(rows: _Rows) -> bool:
-    """Tell sentences from rows: what follows their commas begins with a space, or they are words in a line."""
+    """Tell sentences from rows: a space behind each comma, or more words in a cell than names have."""
     spaced = sum((cell or "").startswith(" ") for row in rows.cells for cell in row[1:])
     inner = sum(len(row) - 1 for row in rows.cells)
-    worded = sum(len((row[0] or "").split(" ")) > 6 for row in rows.cells)  # noqa: PLR2004 - longer than any name
+    worded = sum(len((row[0] or "").split(" ")) > _LONGEST_NAME for row in rows.cells)
     return spaced * 2 > inner or worded * 2 > len(rows.cells)
 
 
@@ -222,7 +222,7 @@ def _table(rows: _Rows, line: int) -> Table:
         shape, cells, has_nulls = _tabbed(rows)
     else:
         has_nulls = rows.has_quoted_empty
-        cells = cells if has_nulls else [[cell or "" for cell in row] for row in cells]
+        cells = [[_told(cell, has_nulls=has_nulls) for cell in row] for row in cells]
     names: tuple[str, ...] = ()
     first = [cell or "" for cell in cells[0]]
     is_ruled = len(cells) > 1 and all(_COLD.fullmatch(cell or "") for cell in cells[1])
@@ -230,6 +230,13 @@ def _table(rows: _Rows, line: int) -> Table:
         names, cells, numbers = tuple(first), cells[1 + is_ruled :], numbers[1 + is_ruled :]
     table_rows = tuple(Row(tuple(row), number) for row, number in zip(cells, numbers, strict=True))
     return Table(shape, names, table_rows, line, has_nulls, tuple(rows.problems))
+
+
+def _told(cell: str | None, *, has_nulls: bool) -> str | None:
+    """Answer a cell of CSV: where quotes mark what is empty, nothing at all is a null."""
+    if cell:
+        return cell
+    return None if has_nulls and cell == "" else ""
 
 
 def _tabbed(rows: _Rows) -> tuple[str, list[list[str | None]], bool]:

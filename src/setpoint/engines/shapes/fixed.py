@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from setpoint.engines.shapes.reading import Reading, display, is_outside, is_wide, misfit
@@ -43,7 +44,7 @@ class _Ruler:
     @cached_property
     def is_tight(self) -> bool:
         """Whether one space lies between any two columns: no cell is wider than its dashes."""
-        return all(right[0] - left[1] == 1 for left, right in zip(self.spans, self.spans[1:], strict=False))
+        return all(right[0] - left[1] == 1 for left, right in pairwise(self.spans))
 
     def width(self, place: int) -> int:
         """Answer how wide a cell may be."""
@@ -54,7 +55,7 @@ class _Ruler:
         """Answer a line's cells with the spaces around them, None where text stands between columns."""
         cells: list[str] = []
         begin = 0
-        for (_, end), (start, _) in zip(self.spans, self.spans[1:], strict=False):
+        for (_, end), (start, _) in pairwise(self.spans):
             at = start
             if line[start - 1 : start] not in _ROOM:
                 if start - end == 1:
@@ -70,13 +71,13 @@ class _Ruler:
             return self.cut(line)
         columns = display(line)
         edges = [0, *(start for start, _ in self.spans[1:]), len(columns)]
-        cells = ["".join(columns[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+        cells = ["".join(columns[start:end]) for start, end in pairwise(edges)]
         return cells if all(cell[-1:] in _ROOM for cell in cells[:-1]) else None
 
 
 @dataclass
 class _Body:
-    """Rows as they are gathered; `tails` are the pieces of the line before, which the next may go on with."""
+    """Rows as they are gathered; `tails` are the pieces of the last line, which the next may go on with."""
 
     ruler: _Ruler
     parts: list[list[list[str]]] = field(default_factory=list[list[list[str]]])
@@ -116,7 +117,7 @@ class _Body:
         ]
 
     def _glue(self, pieces: list[str]) -> list[str] | None:
-        """Answer what stands between each cell and its piece in the next line, None where that is a new row."""
+        """Answer what stands between each cell and its piece in this line, None where that is a new row."""
         told = [place for place, piece in enumerate(pieces) if piece.strip()]
         if not self.tails or not told or (told[0] == 0 and len(told) == len(pieces)):
             return None
@@ -128,7 +129,7 @@ class _Body:
     def _joint(self, place: int, piece: str) -> str | None:
         """Answer how a piece goes on: at once where the line before is full, else behind a space."""
         tail, width = self.tails[place].strip(), self.ruler.width(place)
-        if not tail:
+        if not tail or (not place and not any(map(str.strip, self.tails[1:]))):
             return None
         if len(tail) >= width:
             return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class _Grid:
     def spans(self) -> list[tuple[int, int]]:
         """Where each cell's text stands: without the space on either side of it."""
         edges = self.bars if self.is_boxed else [-1, *self.bars, len(self.rule)]
-        return [(left + 2, right - 1) for left, right in zip(edges, edges[1:], strict=False)]
+        return [(left + 2, right - 1) for left, right in pairwise(edges)]
 
     @cached_property
     def cut(self) -> Callable[[str], Sequence[str]]:
@@ -269,9 +270,9 @@ def _join(
     """Read a row whose text holds line ends as they are: they count in its width like any character."""
     joined: list[str] = []
     width = -1
-    for line in lines[at:]:
-        joined.append(line)
-        width += len(line) + 1
+    for place in range(at, len(lines)):
+        joined.append(lines[place])
+        width += len(lines[place]) + 1
         if width >= len(grid.rule):
             break
     return grid.split("\n".join(joined)), len(joined)

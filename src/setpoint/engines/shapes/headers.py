@@ -11,44 +11,38 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z_@#][\w $#@.()%/*:-]*")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _SURE = frozenset(
-    [
-        "variable_name",
-        "name",
-        "setting",
-        "variable_value",
-        "sourcefile",
-        "sourceline",
-        "datname",
-        "setdatabase",
-        "setrole",
-        "setconfig",
-    ]
-    + [
-        "configvalue",
-        "runvalue",
-        "config_value",
-        "run_value",
-        "value_in_use",
-        "displayname",
-        "display_value",
-        "value",
-    ]
+    {"name", "setting", "value", "displayname", "datname", "sourcefile", "sourceline"}
+    | {"datid", "relname", "schemaname", "usename", "query", "queryid", "parameter", "parameter_name"}
+    | {
+        "configuration_id",
+        "counter_name",
+        "metric_name",
+        "object_name",
+        "option_name",
+        "stat_name",
+        "variable",
+    }
+    | {"variable_name", "variable_value", "setdatabase", "setrole", "setconfig"}
+    | {"configvalue", "config_value", "runvalue", "run_value", "value_in_use"}
 )
-"""Words that head a column of settings and are no parameter of any engine."""
+"""Words that head a column of settings or of counters and are no parameter of any engine."""
 _ROWS_LOOKED_AT = 50
+_FEWEST_WITHOUT_A_WORD = 3
 
 
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str | None]]) -> bool:
     """Tell whether cells name columns, by their words and by what stands below them.
 
-    They must all be words, each once; and one of them heads columns in the views of settings, or stands over
-    nothing but numbers.
+    They must all be words, each once; and they head columns in the views of settings, or one of three or more
+    stands over nothing but numbers. Of two that says nothing: counters may begin with one that is a word.
     """
     if not all(map(_WORD.fullmatch, cells)) or len(set(cells)) < len(cells):
         return False
     first = cells[0].lower()
     if first in _SURE or sum(cell.lower() in _SURE for cell in cells) * 2 > len(cells):
         return True
+    if len(cells) < _FEWEST_WITHOUT_A_WORD:
+        return False
     looked_at = rows[:_ROWS_LOOKED_AT]
     return any(_is_numeric([row[place] for row in looked_at]) for place in range(len(cells)))
 

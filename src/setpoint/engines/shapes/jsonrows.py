@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from setpoint.config.dump import Problem, Severity
 from setpoint.engines.shapes.table import Row, Table
@@ -32,7 +32,7 @@ class _Printed(float):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> _Printed:
+    def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -47,7 +47,7 @@ class _Text:
 
     text: str
     line: int
-    counted: int = 0
+    counted: int
 
     def line_of(self, place: int) -> int:
         self.line += self.text.count("\n", self.counted, place)
@@ -92,7 +92,7 @@ def read_json(text: str, place: int, line: int) -> tuple[list[Table], int]:
     Several values after one another are the rows of one table. What stands before a fault is read. Raises
     ValueError where it is no JSON.
     """
-    source = _Text(text, line)
+    source = _Text(text, line, place)
     try:
         first, end = source.value(place)
     except ValueError:
@@ -112,7 +112,7 @@ def read_json(text: str, place: int, line: int) -> tuple[list[Table], int]:
 
 
 def _salvaged(source: _Text, place: int) -> list[Table]:
-    """Read what stands before the fault of an array or object of rows. Raises ValueError where that is nothing."""
+    """Read the rows before the fault of an array or object of rows. ValueError where there are none."""
     if source.text[place] == "[":
         tables = _rows(source, source.elements(place), ())
     else:
@@ -147,14 +147,15 @@ def _is_wrapper(value: Any) -> bool:
 
 
 def _unwrapped(source: _Text, place: int, named: dict[str, Any]) -> list[Table]:
-    told = next((named[name] for name in _COLUMNS if isinstance(named.get(name), list)), [])
-    columns = tuple(_column(column) for column in told)
+    told = [named[name] for name in _COLUMNS if isinstance(named.get(name), list)]
+    columns = tuple(map(_column, cast("list[Any]", told[0]))) if told else ()
     for _, name, value, at in source.members(place):
         if name in _ROWS and isinstance(value, list):
             inner = cast("list[Any]", value)
             if inner and all(map(_is_wrapper, inner)):
                 return [table for start, one in source.elements(at) for table in _tables(source, start, one)]
-            return _rows(source, source.elements(at), columns)
+            has_names = any(isinstance(one, dict) for one in inner)
+            return _rows(source, source.elements(at), () if has_names else columns)
     return []
 
 

@@ -26,8 +26,10 @@ _BREAK = re.compile(r"<br ?/?>\n?", re.IGNORECASE)
 _INLINE = re.compile(r"</?(?:b|i|em|strong|span|p|font|code|tt|pre)\b[^<>]*>", re.IGNORECASE)
 _XML_ROW = re.compile(r"<row\b([^<>]*)>")
 _FIELD = re.compile(r"<([A-Za-z_][\w.-]*)\b([^<>]*)>([^<]*)")
-_HtmlRow = tuple[int, list[tuple[bool, str]]]
-"""A row's line and its cells: whether each is a heading, and its text."""
+_EXPANDED = re.compile(r"</th>\s*<td\b", re.IGNORECASE)
+"""A cell with its name in front: psql's expanded shape."""
+_HtmlRow = tuple[int, list[tuple[str, str]]]
+"""A row's line and its cells: ``h`` for a heading or ``d``, and the text."""
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
 
 
@@ -75,10 +77,11 @@ def _xml(text: str, at: int) -> Table | None:
 def _fields(chunk: str) -> Iterator[tuple[str, str | None]]:
     """Answer a row's cells: ``<field name="...">`` or an element of the column's name."""
     for tag, attributes, text in _FIELD.findall(chunk):
-        name, is_null = tag, False
+        name = str(tag)
+        is_null = False
         if attributes:
             told = dict(_attributes(attributes))
-            name = told.get("name", tag)
+            name = told.get("name", name)
             is_null = told.get("xsi:nil") == "true"
         yield name, None if is_null else _plain(text)
 
@@ -90,46 +93,40 @@ def _attributes(text: str) -> Iterator[tuple[str, str]]:
 
 def _html(text: str, at: int) -> Iterator[Table]:
     for line, _, chunk in _pieces(_TABLE, text, at):
-        rows = [
-            (row_line, [(kind in "hH", _plain(cell).strip()) for kind, cell in _CELL.findall(_bare(row))])
-            for row_line, _, row in _pieces(_ROW, chunk, line - 1)
-        ]
+        rows = [(row_line, _CELL.findall(_bare(row))) for row_line, _, row in _pieces(_ROW, chunk, line - 1)]
         rows = [row for row in rows if row[1]]
-        table = _html_records(rows, line) if _is_expanded(rows) else _html_rows(rows, line)
-        if table is not None:
-            yield table
+        if rows:
+            yield _html_records(rows, line) if _EXPANDED.search(chunk) else _html_rows(rows, line)
 
 
-def _is_expanded(rows: list[_HtmlRow]) -> bool:
-    """Tell whether each cell has a row of its own, with its name in front, as psql prints it."""
-    return any([is_head for is_head, _ in cells] == [True, False] for _, cells in rows)
-
-
-def _html_rows(rows: list[_HtmlRow], line: int) -> Table | None:
-    if not rows:
-        return None
+def _html_rows(rows: list[_HtmlRow], line: int) -> Table:
     columns: tuple[str, ...] = ()
-    first = [cell for _, cell in rows[0][1]]
-    if rows[0][1][0][0] or is_header(first, ()):
+    first = _texts(rows[0])
+    if rows[0][1][0][0] in "hH" or is_header(first, ()):
         columns, rows = tuple(first), rows[1:]
     read = tuple(
-        Row(tuple(None if cell == "NULL" else cell for _, cell in cells), row_line)
-        for row_line, cells in rows
-        if [cell for _, cell in cells] != list(columns)
+        Row(tuple(None if cell == "NULL" else cell for cell in cells), row[0])
+        for row in rows
+        if (cells := tuple(_texts(row))) != columns
     )
     return Table("html", columns, read, line, has_nulls=any(None in row.cells for row in read))
 
 
+def _texts(row: _HtmlRow) -> list[str]:
+    return [_plain(cell).strip() for _, cell in row[1]]
+
+
 def _html_records(rows: list[_HtmlRow], line: int) -> Table:
     records: list[tuple[int, list[str], list[str]]] = []
-    for row_line, cells in rows:
+    for row in rows:
+        cells = _texts(row)
         if len(cells) == 1 or not records:
-            records.append((row_line, [], []))
+            records.append((row[0], [], []))
         if len(cells) > 1:
-            records[-1][1].append(cells[0][1])
-            records[-1][2].append(cells[1][1])
+            records[-1][1].append(cells[0])
+            records[-1][2].append(cells[1])
     records = [record for record in records if record[1]]
-    columns = records[0][1]
+    columns = records[0][1] if records else []
     read = tuple(Row(tuple(cells), row_line) for row_line, names, cells in records if names == columns)
     problems = tuple(
         misfit(row_line, "its record has other names than the first one")

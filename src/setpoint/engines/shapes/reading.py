@@ -11,14 +11,19 @@ from setpoint.config.dump import Problem, Severity
 if TYPE_CHECKING:
     from setpoint.engines.shapes.table import Table
 
-_FOOTER = re.compile(
-    r"\(\d+ rows?(?: affected)?\)|\d+ rows? in set.*|\d+ rows? selected\.?|no rows selected|Empty set.*"
-    r"|Query OK, .*|Time: [\d.,]+ m?s.*|Elapsed: [\d:.]+|Bye|Logging to file .*"
+_OUTSIDE = re.compile(
+    r"(?:SQL|mysql|sqlite|sql|cqlsh)>|MariaDB \[[^\]]*\]>|\w+[=('*!-][#>](?: |$)|\d+>(?: |$)"
+    r"|PS [A-Z]:\\|\$ | *MySQL +[^|]*>|-- |--$|\\[a-z.]"
+    r"|\s*+(?:$|(?:\(\d+ rows?(?: affected)?\)|\d+ rows? selected\.?|no rows selected|Bye)\s*$"
+    r"|\d+ rows? in set|Empty set|Query OK, |Elapsed: [\d:.]+|Time: [\d.,]+ m?s|Logging to file )"
 )
-_PROMPT = re.compile(
-    r"(?:SQL|mysql|sqlite|sql|cqlsh)> ?|MariaDB \[[^\]]*\]> ?|\w+[=('*!-][#>](?: |$)|\d+>(?: |$)"
-    r"|PS [A-Z]:\\|\$ | *MySQL +[^|]*> ?|-- |--$|\\[a-z.]"
+"""Prompts, and what clients say behind the rows: counts and times."""
+_PERHAPS_WIDE = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u08ff\u0900-\u115f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u231a-\u23ff"
+    "\u25fd-\u27bf\u2b1b-\u2b55\u2e80-\ua4cf\ua66f-\ua69f\ua8e0-\ua97f\uaa00-\ud7ff\uf900-\ufaff\ufe00-\uffff"
+    "\U00010000-\U0010ffff]"
 )
+"""Where wide and combining characters are; box-drawing characters and Latin letters are not among them."""
 
 
 class Reading(NamedTuple):
@@ -31,12 +36,7 @@ class Reading(NamedTuple):
 
 def is_outside(line: str) -> bool:
     """Tell whether a line is none of a table: blank, a prompt, or what a client says behind the rows."""
-    return (
-        not line
-        or line.isspace()
-        or _PROMPT.match(line) is not None
-        or _FOOTER.fullmatch(line.strip()) is not None
-    )
+    return not line or _OUTSIDE.match(line) is not None
 
 
 def misfit(line: int, why: str) -> Problem:
@@ -48,9 +48,7 @@ def misfit(line: int, why: str) -> Problem:
 
 def is_wide(line: str) -> bool:
     """Tell whether some character of a line takes no column of a terminal, or two."""
-    return not line.isascii() and any(
-        combining(character) or east_asian_width(character) in "WF" for character in line
-    )
+    return not line.isascii() and _PERHAPS_WIDE.search(line) is not None
 
 
 def display(line: str) -> list[str]:

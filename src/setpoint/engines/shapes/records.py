@@ -1,6 +1,6 @@
-"""Records: one line a cell, the column's name in front, and something between records.
+r"""Records: one line a cell, the column's name in front, and something between records.
 
-psql's expanded shape (aligned and unaligned), ``\\G`` of the clients of MySQL and MariaDB, and Format-List of
+psql's expanded shape (aligned and unaligned), ``\G`` of the clients of MySQL and MariaDB, and Format-List of
 PowerShell. A row's line is that of its first cell.
 """
 
@@ -97,7 +97,7 @@ def read_expanded(lines: Sequence[str], at: int) -> Reading | None:
             records.close()
         elif bar > 0 and line[bar : bar + 1] in _BARS:
             _take(records, line, bar, end + 1)
-        elif bar < 0 and line[-bar : 1 - bar] in _SPACE and not is_outside(line):
+        elif bar < 0 and line[-bar : 1 - bar] in _SPACE and not line.isspace() and line:
             _take(records, line, -bar, end + 1)
         elif bar >= 0 or not records.names or not _BLANK.fullmatch(line) or not _marked(records):
             break
@@ -116,12 +116,11 @@ def _bar(lines: Sequence[str], at: int) -> int:
 
 
 def _width(lines: Sequence[str], at: int) -> int:
-    """Answer how wide the names are where no bar ends them: the first column free in all lines of a record."""
+    """Answer how wide names are where no bar ends them: up to the column free in all lines of a record."""
     record: list[str] = []
-    for line in lines[at:]:
-        if not line.strip() or _EXPANDED.fullmatch(line):
-            break
-        record.append(line)
+    while at < len(lines) and lines[at].strip() and not _EXPANDED.fullmatch(lines[at]):
+        record.append(lines[at])
+        at += 1
     width = max((len(line.split(" ", 1)[0]) for line in record), default=0)
     while any(line[width : width + 1] not in _SPACE for line in record):
         width += 1
@@ -196,17 +195,24 @@ def read_list(lines: Sequence[str], start: int, end: int) -> Reading | None:
         line = lines[at]
         if not line.strip():
             records.close()
+            if not _are_names(records.columns):
+                return None
         elif line[colon - 1 : colon + 1] == " :" and _NAME.fullmatch(line[:colon].strip()):
             records.cell(line[:colon].strip(), line[colon + 2 :].rstrip(), at + 1)
         elif records.names and not line[: colon + 1].strip():
-            records.cells[-1][-1] += line[colon + 2 :].rstrip()
+            records.cells[-1][-1] += _space(records.cells[-1][-1]) + line[colon + 2 :].rstrip()
         else:
             break
         at += 1
     records.close()
-    if not records.columns or (len(records.columns) == 1 and len(records.rows) == 1):
+    if not _are_names(records.columns):
         return None
     return Reading(records.table(start + 1), start, at)
+
+
+def _space(text: str) -> str:
+    """Answer what a wrapped value lost at the line's end: a space, unless it has none to wrap at."""
+    return " " if " " in text else ""
 
 
 def read_bar_records(lines: Sequence[str], start: int, end: int) -> Reading | None:
@@ -221,17 +227,20 @@ def read_bar_records(lines: Sequence[str], start: int, end: int) -> Reading | No
         line = lines[at]
         if not line or (bar and line[0] == "-" and _RULE.fullmatch(line)):
             records.close()
-            if records.problems:
+            if records.problems or not _are_names(records.columns):
                 return None
         elif is_outside(line) or not _take_bar(records, line, bar, at + 1):
             break
         at += 1
     records.close()
-    columns = records.columns
-    is_one = len(records.rows) == 1 or len(columns) == 1 or len(set(columns)) < len(columns)
-    if is_one or not columns or records.problems:
+    if len(records.rows) == 1 or records.problems or not _are_names(records.columns):
         return None
     return Reading(records.table(start + 1), start, at)
+
+
+def _are_names(columns: list[str]) -> bool:
+    """Tell whether there are several columns, each of them once."""
+    return len(columns) > 1 and len(set(columns)) == len(columns)
 
 
 def _take_bar(records: _Records, line: str, bar: int, number: int) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from setpoint.engines.shapes.copytext import read_copy
 from setpoint.engines.shapes.delimited import read_delimited
 from setpoint.engines.shapes.fixed import read_fixed
+from setpoint.engines.shapes.folded import read_folded
 from setpoint.engines.shapes.grid import RULES, read_grid, read_ruleless
 from setpoint.engines.shapes.jsonrows import read_json
 from setpoint.engines.shapes.markup import read_markup
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _MARKS = "*Cc" + RULES
 _MOST_FALSE_BRACKETS = 20
-"""Brackets that may begin JSON and do not, before no more is looked for."""
+"""Brackets that may begin JSON or markup and do not, before no more is looked for."""
 _MOST_FALSE_STARTS = 8
 """Lines of a block that may begin a delimited table and do not, before the block is given up."""
 
@@ -46,7 +47,7 @@ def read_tables(text: str) -> tuple[Table, ...]:
 def _whole(lines: Sequence[str]) -> Table | None:
     """Answer the delimited table that the text is, all of it: nothing inside its cells begins another."""
     start = next((at for at, line in enumerate(lines) if line.strip()), None)
-    reading = None if start is None else read_delimited(lines, start, len(lines))
+    reading = None if start is None else _delimited_at(lines, start, len(lines))
     if reading is None or reading.table.problems or not all(map(is_outside, lines[reading.end :])):
         return None
     return reading.table
@@ -76,9 +77,13 @@ class _Announced:
         if first == "-" or (line[0] != " " and first in _MARKS):
             reading = self._marked(at, floor)
             return () if reading is None else (reading,)
+        if not self._attempts_left:
+            return ()
         if first == "<":
-            return read_markup(self._lines, at)
-        if (first in ("[", "{") or line.startswith(('"[', '"{'))) and self._attempts_left:
+            readings = read_markup(self._lines, at)
+            self._attempts_left -= not readings
+            return readings
+        if first in ("[", "{") or line.startswith(('"[', '"{')):
             return self._json(at)
         return ()
 
@@ -89,6 +94,7 @@ class _Announced:
             read_expanded(self._lines, at)
             or read_vertical(self._lines, at)
             or read_grid(self._lines, at, floor)
+            or read_folded(self._lines, at, floor)
             or read_fixed(self._lines, at, floor)
         )
 

@@ -112,8 +112,10 @@ class SimulatedEngine:
         return RULES
 
     def native(self) -> Native | None:
-        """Answer nobody: it has no client of its own."""
-        return None
+        """Answer who writes its scripts."""
+        from setpoint.engines.simulated.native import SimulatedNative
+
+        return SimulatedNative()
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer nothing: a simulated instance leaves no files behind."""

@@ -146,7 +146,7 @@ def _read(
     kept: Observation | None = None
     if instance is not None:
         with frame.open() as setpoint:
-            kept = setpoint.intake.keep(instance, dumps, at=at)
+            kept = setpoint.intake.keep(instance, dumps, written_at=at)
     document: dict[str, Any] = {"files": list(map(dump_document, dumps))}
     if kept is not None:
         document["kept"] = {"instance": kept.instance, "at": kept.at, "is_partial": kept.is_partial}

@@ -19,7 +19,7 @@ from setpoint.faces.cli.arguments import (
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.instance_group import group
 from setpoint.faces.cli.page import Answer, Span, Table
-from setpoint.faces.cli.wording import age_text, committed, fact_rows, setting_text
+from setpoint.faces.cli.wording import age_text, committed, fact_rows, notes_of, setting_text
 from setpoint.faces.cli.worker import seen_by_name
 
 if TYPE_CHECKING:
@@ -95,24 +95,27 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--engine", required=True, metavar="ENGINE", help="Its engine, such as postgresql.")
 @click.option(
     "--target",
-    required=True,
     metavar="TARGET",
     help="How to reach it, without password, as its engine writes it: 'host=db1 user=setpoint'.",
 )
+@click.option("--offline", "is_offline", is_flag=True, help="It has no target: only files reach it.")
 @_described
 @because("registered")
 @click.pass_obj
-def add(frame: Frame, name: str, *, because: str, ticket: str, **described: Any) -> Answer:
+def add(frame: Frame, name: str, *, is_offline: bool, because: str, ticket: str, **described: Any) -> Answer:
     """Register the instance NAME. The server itself is not touched."""
     from setpoint.config.configuration import Instance
 
+    if bool(described["target"]) is is_offline:
+        what = "--target and --offline exclude each other" if is_offline else "no --target is given"
+        raise InputError(what, next_step="say how to reach it, or that only files do (--offline)")
     made = _changed(Instance(engine=described["engine"]), described)
     with frame.open() as setpoint:
         revision = setpoint.add_instance(name, made, reason=because, ticket=ticket)
     document = {"instance": name, "revision": revision.id, **_document(made)}
     page: list[Block] = [
         ("registered ", Span(name, "strong"), f" in revision {revision.short_id}"),
-        Span(f"next: setpoint observe {name}", "dim"),
+        Span(f"next: setpoint {f'bundle collect {name}' if is_offline else f'observe {name}'}", "dim"),
     ]
     return Answer(document, page)
 
@@ -196,7 +199,7 @@ def show(frame: Frame, name: str) -> Answer:
     else:
         facts = seen.facts.with_declared(each.facts)
         page += [f"last seen {age_text(now - seen.at)}", Table(("", "", ""), fact_rows(facts), 2)]
-        page += [f"not readable to this login: {what}" for what in seen.unseen]
+        page += notes_of(seen, now)
     return Answer({"instance": name, **_document(each), "seen": _seen(seen, each)}, page)
 
 

@@ -10,10 +10,11 @@ from setpoint.errors import InputError, SetpointError, UnavailableError
 from setpoint.faces.cli.arguments import InstanceName
 from setpoint.faces.cli.frame import Frame, verb
 from setpoint.faces.cli.page import Answer, Span, Table
-from setpoint.faces.cli.wording import counted, file_fault_documents, file_fault_lines
+from setpoint.faces.cli.wording import counted, file_fault_documents, file_fault_lines, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from setpoint.config.observation import Observation
     from setpoint.faces.api import Setpoint
@@ -52,10 +53,11 @@ def observe(frame: Frame, names: tuple[str, ...], *, is_all: bool) -> Answer:
             found[name] = result
             frame.standing = f"{len(found)} of {len(wanted)} instances were looked at and are remembered"
             frame.say(f"[{len(found)}/{len(wanted)}] {name}: {_outcome(result)}")
+        now = setpoint.now()
     results = [(name, found[name]) for name in wanted]
     documents = [_document(name, result) for name, result in results]
     page: list[Block] = [
-        Table(("INSTANCE", "VERSION", "ROLE", "PARAMETERS", "NOTE"), list(map(_row, results)))
+        Table(("INSTANCE", "VERSION", "ROLE", "PARAMETERS", "NOTE"), [_row(each, now) for each in results])
     ]
     for _, result in results:
         if not isinstance(result, SetpointError):
@@ -89,12 +91,12 @@ def _outcome(result: Observation | SetpointError) -> str:
     return f"{result.engine} {result.facts.version}, {counted(len(result.settings), 'parameter')}"
 
 
-def _row(named: tuple[str, Observation | SetpointError]) -> tuple[str | Span, ...]:
+def _row(named: tuple[str, Observation | SetpointError], now: datetime) -> tuple[str | Span, ...]:
     name, result = named
     if isinstance(result, SetpointError):
         return name, "-", "-", "-", Span(f"{result.what} ({result.next_step})", "bad")
-    notes = [*(f"not readable to this login: {what}" for what in result.unseen)]
-    return name, result.facts.version, result.facts.role, str(len(result.settings)), "; ".join(notes)
+    notes = "; ".join(notes_of(result, now))
+    return name, result.facts.version, result.facts.role, str(len(result.settings)), notes
 
 
 def _document(name: str, result: Observation | SetpointError) -> dict[str, Any]:
@@ -116,6 +118,7 @@ def _document(name: str, result: Observation | SetpointError) -> dict[str, Any]:
         "parameters": len(result.settings),
         "file_faults": file_fault_documents(result),
         "unseen": list(result.unseen),
+        "came_by": result.came_by,
         "cost_ms": result.cost_ms,
     }
 

@@ -170,6 +170,18 @@ def file_fault_lines(observation: Observation) -> list[Block]:
     ]
 
 
+def notes_of(observation: Observation, now: datetime) -> list[str]:
+    """Say what an observation could not see, and how it came where nobody connected."""
+    head = "not told there" if observation.came_by else "not readable to this login"
+    fault = observation.agent_fault
+    notes = [what if fault and fault in what else f"{head}: {what}" for what in observation.unseen]
+    if observation.came_by:
+        notes.insert(0, f"said {age_text(now - observation.at)}, by {observation.came_by}")
+    if observation.is_partial:
+        notes.append("parameters are missing: of those nothing is known")
+    return notes
+
+
 def fact_rows(facts: Facts) -> list[tuple[str, str, str]]:
     """Lay facts out: name, value, where it is known from."""
     known = {

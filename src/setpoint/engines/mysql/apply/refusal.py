@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.catalog import Version
 from setpoint.config.observation import OriginKind
 from setpoint.engines.mysql.apply.coupling import why_no_way_back
 from setpoint.engines.mysql.apply.wish import Means, number
 from setpoint.engines.mysql.dialect.coupling import COLLATION_OF, is_of
-from setpoint.engines.mysql.dialect.knowledge import MASK, NO_WAY_BACK
+from setpoint.engines.mysql.dialect.knowledge import MASK, NO_WAY_BACK, OF_GALERA
+from setpoint.engines.mysql.dialect.privileges import ways_to_set
 from setpoint.engines.plan import Blocked
 from setpoint.errors import InputError
 
@@ -74,13 +76,9 @@ def find_refusals(
 
 
 def _in_the_way(wish: Wish, observation: Observation) -> _Reason | None:
-    texts = (wish.observed.value, *(origin.text for origin in wish.observed.origins))
-    if any(MASK in (text or "") for text in texts):
-        why = "its text on the server holds a secret, which is not kept, so there would be no way back"
-        return _Reason(why, "set it by hand, and take it out of the configuration")
-    if NO_WAY_BACK.get(wish.name) == wish.observed.value:
-        why = f"the server runs {wish.observed.value}, which it lets nobody set: there would be no way back"
-        return _Reason(why, "set it where the server is started")
+    lasting = _value_reason(wish, observation)
+    if lasting is not None:
+        return lasting
     if observation.facts.is_managed_service and wish.means is not Means.RUN:
         service = observation.facts.sources.get("is_managed_service", "the managed service")
         where = f"in the parameter group of {service}: {wish.name} = {wish.text}"
@@ -90,14 +88,35 @@ def _in_the_way(wish: Wish, observation: Observation) -> _Reason | None:
     if wish.means is Means.FILE:
         return _file_reason(wish, observation)
     if observation.alterable is not None and wish.name not in observation.alterable:
-        statement = f"{wish.means.value} {wish.name} = {wish.text}"
-        why = "this login may not change it"
-        return _Reason(
-            why,
-            "let one with SUPER do it, or grant SYSTEM_VARIABLES_ADMIN",
-            f"as an administrator: {statement}",
-        )
+        return _right_reason(wish, observation)
     return None
+
+
+def _value_reason(wish: Wish, observation: Observation) -> _Reason | None:
+    """Answer why the server would not take a value, or give back what it runs."""
+    texts = (wish.observed.value, *(origin.text for origin in wish.observed.origins))
+    if any(MASK in (text or "") for text in texts):
+        why = "its text on the server holds a secret, which is not kept, so there would be no way back"
+        return _Reason(why, "set it by hand, and take it out of the configuration")
+    if NO_WAY_BACK[observation.engine].get(wish.name) == wish.observed.value:
+        shown = wish.observed.value or "none"
+        why = f"the server runs {shown}, which it lets nobody set or leave: there would be no way back"
+        return _Reason(why, "set it where the server is started")
+    provider = observation.settings.get("wsrep_provider")
+    if OF_GALERA.match(wish.name) and (provider is None or (provider.value or "none") == "none"):
+        return _Reason("no Galera provider is loaded, without which the server does not take it", "load one")
+    return None
+
+
+def _right_reason(wish: Wish, observation: Observation) -> _Reason:
+    """Name every set of rights that would do, the narrowest first."""
+    ways = ways_to_set(observation.engine, Version.parse(observation.facts.version), wish.parameter)
+    rights = ", or ".join(" and ".join(sorted(way)) for way in ways)
+    return _Reason(
+        "this login may not change it",
+        f"grant {rights}, or let somebody do it who has that",
+        f"as an administrator: {wish.means.value} {wish.name} = {wish.text}",
+    )
 
 
 def _file_reason(wish: Wish, observation: Observation) -> _Reason | None:
@@ -144,6 +163,7 @@ def _combination_faults(
 
     pairs = (
         ("innodb_io_capacity", "innodb_io_capacity_max"),
+        ("innodb_buffer_pool_size_auto_min", "innodb_buffer_pool_size_max"),
         ("innodb_max_dirty_pages_pct_lwm", "innodb_max_dirty_pages_pct"),
         ("net_buffer_length", "max_allowed_packet"),
         ("max_user_connections", "max_connections"),

@@ -121,6 +121,7 @@ NOT_FREE: Mapping[str, str] = {
     "binlog_encryption": "needs a keyring",
     "encrypt_binlog": "needs a key management plugin",
     "gtid_mode": "changes one step at a time, on all servers of a replication group together",
+    "innodb_encrypt_tables": "needs a key management plugin",
     "innodb_commit_concurrency": "is zero for as long as a server runs, or never",
     "innodb_log_file_buffering": "the storage decides whether it can be changed",
     "innodb_redo_log_encrypt": "needs a keyring",
@@ -128,8 +129,24 @@ NOT_FREE: Mapping[str, str] = {
 }
 """Variables that may not be set although they are dynamic, and why."""
 
-NO_WAY_BACK: Mapping[str, str] = {"innodb_lru_flush_size": "0"}
-"""Variables that a server runs with a value it does not let be set (seen on MariaDB 10.11 and 11.8)."""
+NO_WAY_BACK: Mapping[str, Mapping[str, str]] = {
+    "mariadb": {
+        "default_tmp_storage_engine": "",
+        "enforce_storage_engine": "",
+        "innodb_lru_flush_size": "0",
+        "max_user_connections": "0",
+    },
+    "mysql": {},
+}
+"""Variables that a server runs with a value it does not let be set, or cannot be left for another (seen on
+MariaDB 10.11 and 11.8).
+"""
+
+OF_SESSIONS = frozenset({"sql_log_bin", "tcp_nodelay"})
+"""Variables that MariaDB lists with a value for all, and lets sessions alone set (seen on 10.5 to 11.8)."""
+
+OF_GALERA = re.compile(r"^wsrep_(?:debug|desync|max_ws_size|on|slave_threads|trx_fragment_(?:size|unit))$")
+"""Variables that are not taken, or not kept, as long as no Galera provider is loaded (10.11 and 11.8)."""
 
 NOT_KEPT = frozenset({"innodb_doublewrite", "keyring_operations", "restrict_fk_on_non_standard_key"})
 """Variables that MySQL sets and does not keep: SET PERSIST refuses them (tried on 9.7)."""

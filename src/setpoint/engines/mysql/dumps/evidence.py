@@ -19,8 +19,8 @@ _NAMES_CHARACTERS = 60_000
 _START = r"(?:^|[\s\"'>|{,([]|--|mysql_global_(?:variables|status)_|mysqld\.)(?:loose[-_])?"
 _PRODUCT_OF_MARIADB = re.compile(r"mariadb|maria ?db foundation|galera\]", re.IGNORECASE)
 _PRODUCT_OF_MYSQL = re.compile(
-    r"MySQL Community|MySQL Enterprise|MySQL Cluster|Percona (?:Server|XtraDB)|mysql_server\b|\[mysqld-[589]\."
-    r"|/\* *mysql 8|mysql  Ver 8|\(MySQL\)|Source distribution"
+    r"MySQL Community|MySQL Enterprise|MySQL Cluster|Percona (?:Server|XtraDB)|mysql_server\b"
+    r"|\[mysqld-[589]\.|\(MySQL\)|Source distribution"
 )
 _NAME_OF_MARIADB = re.compile(
     _START + r"(?:aria[-_]|gtid[-_](?:domain[-_]id|slave[-_]pos|binlog[-_](?:pos|state)|current[-_]pos"

@@ -19,23 +19,28 @@ from setpoint.engines.mysql.dumps.evidence import kin, likeness, number_of
 from setpoint.engines.mysql.dumps.running import SESSION_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from setpoint.catalog import Parameter
     from setpoint.engines.document import Document, Likeness
     from setpoint.engines.meanings import Meanings
     from setpoint.engines.mysql.dialect.option_groups import Kind
 
-_OURS = re.compile(r"(?:# (?:HELP|TYPE) )?mysql_(?:global_(?:variables|status)|version_info|up|exporter|info)\b|"
-                   r"(?:# (?:HELP|TYPE) )?mysql_global_(?:variables|status)_")  # fmt: skip
+_OURS = re.compile(
+    r"(?:# (?:HELP|TYPE) )?mysql_(?:global_(?:variables|status)_|(?:version_info|up|exporter_\w+)\b)"
+)
 _LINE = re.compile(
-    r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+([-+]?(?:\d[\d.]{0,40}(?:[eE][-+]?\d{1,3})?|NaN|Inf))(?:[ \t]+-?\d+)?\s*"
+    r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+"
+    r"([-+]?(?:\d{1,40}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,3})?|NaN|Inf))(?:[ \t]+-?\d{1,20})?\s*"
 )
 _LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
 _VARIABLE = "mysql_global_variables_"
 _INFO = "mysql_version_info"
 _HEAD_CHARACTERS = 2_000_000
 _EXACT = 1 << 53
+_COMPONENT = "validate_password_"
+_COMPONENT_SINCE = ("8.", "9.")
+"""Majors of MySQL where what was validate_password_X of a plugin is validate_password.X of a component."""
 _LOSS = "the exporter leaves out what is text: of {} variables nothing stands here"
 
 
@@ -80,13 +85,20 @@ class ExporterReader:
         """Read settings and samples."""
         points = list(_points(document))
         version = _version_of(points) or version
-        dotted = {re.sub(r"[^a-z0-9_]", "_", name): name for name in sorted(self.meanings.names)}
+        told = self._undotted(version)
         problems: list[Problem] = []
         settings: dict[str, DumpSetting] = {}
         samples: list[Sample] = []
+        own = next((point.labels for point in points if point.name.startswith(_VARIABLE)), "")
+        strangers = [p for p in points if p.name.startswith(_VARIABLE) and p.labels != own]
+        if strangers:
+            words = (
+                f"variables of further servers ({strangers[0].labels[:80]}): kept as metrics, not as settings"
+            )
+            problems.append(Problem(severity=Severity.WARNING, line=strangers[0].line, message=words))
         for point in points:
-            if point.name.startswith(_VARIABLE) and not point.labels:
-                setting = self._setting(point, dotted, version, problems)
+            if point.name.startswith(_VARIABLE) and point.labels == own:
+                setting = self._setting(point, told, version, problems)
                 settings[setting.name] = setting
             elif point.name != _INFO and (sample := _sample(point)) is not None:
                 samples.append(sample)
@@ -105,17 +117,25 @@ class ExporterReader:
             ),
         )
 
-    def _missing(self, names: object, version: str | None) -> int:
+    def _undotted(self, version: str | None) -> dict[str, str]:
+        """Answer the names by what the exporter makes of them; those of the version itself come first."""
         own = self.meanings.shipped(version)
-        held = set(names) if isinstance(names, (set, frozenset)) else set(list(names))  # type: ignore[call-overload]
+        fold = self.meanings.fold
+        names = [*sorted(self.meanings.names), *(fold(each.name) for each in (own.parameters if own else ()))]
+        return {re.sub(r"[^a-z0-9_]", "_", name): name for name in names}
+
+    def _missing(self, names: Collection[str], version: str | None) -> int:
+        own = self.meanings.shipped(version)
         wanted = {self.meanings.fold(each.name) for each in own.core} if own is not None else set[str]()
-        return len(wanted - held)
+        return len(wanted.difference(names))
 
     def _setting(
-        self, point: _Point, dotted: dict[str, str], version: str | None, problems: list[Problem]
+        self, point: _Point, told: dict[str, str], version: str | None, problems: list[Problem]
     ) -> DumpSetting:
         exported = point.name.removeprefix(_VARIABLE)
-        name = exported if exported in self.meanings.names else dotted.get(exported, exported)
+        name = told.get(exported, exported)
+        if name.startswith(_COMPONENT) and (version or "").startswith(_COMPONENT_SINCE):
+            name = name.replace("_", ".", 2).replace(".", "_", 1)
         parameter = self.meanings.parameter(name, version)
         meaning = _undone(point.text, parameter)
         if meaning.fault:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.dump import CLIENT, INSTANCE
 from setpoint.engines.mysql.dialect.option_groups import is_server_group, read_groups
+from setpoint.engines.mysql.dumps.evidence import number_of
 
 if TYPE_CHECKING:
     from setpoint.engines.mysql.dialect.option_groups import Kind
@@ -34,7 +35,8 @@ def tells_product(name: str) -> bool:
 def scope_of(group: str, engine: Kind, version: str | None) -> str:
     """Answer the scope of a group's options for a server of that version, None where nobody knows it."""
     folded = group.lower()
-    parts = tuple(map(int, version.split("."))) if version else (0, 0)
+    number = number_of(version)
+    parts = tuple(map(int, number.split("."))) if number else (0, 0)
     if folded in read_groups(engine, parts):
         return INSTANCE
     if not is_server_group(folded) and _CLIENT.fullmatch(folded):

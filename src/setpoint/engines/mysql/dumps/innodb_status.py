@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING
 
 from setpoint.config.dump import Dump, Problem, Sample, Severity
@@ -190,7 +191,9 @@ def _samples(document: Document) -> Iterator[Sample]:
 
 def _lines(document: Document) -> Iterator[tuple[int, str]]:
     """Answer the monitor's lines; in a batch they are one line, with its line ends written out."""
-    for number, line in enumerate(document.lines, start=1):
+    is_markup = "<" in document.text[:200]
+    for number, written in enumerate(document.lines, start=1):
+        line = unescape(written) if is_markup and "&" in written else written
         parts = line.split("\\n") if "\\n" in line and _MARK in line else (line,)
         for part in parts:
             yield number, part.strip(" |")[:400]

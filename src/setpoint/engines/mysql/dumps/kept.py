@@ -15,13 +15,14 @@ from setpoint.engines.mysql.dumps.running import RunningValues
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from setpoint.config.dump import DumpSetting
     from setpoint.engines.document import Document
     from setpoint.engines.meanings import Meanings
     from setpoint.engines.mysql.dialect.option_groups import Kind
 
 _HEAD_CHARACTERS = 4000
 _DEEPEST = 6
-_SENSITIVE = "sensitive"
+_SENSITIVE = '"mysql_sensitive'
 
 
 @dataclass(frozen=True)
@@ -51,26 +52,19 @@ class KeptReader:
                 self._dump(document, version, (), [Problem(severity=Severity.ERROR, message=words)], values),
             )
         starts = _line_starts(document.text)
-        settings = []
-        problems: list[Problem] = []
-        for name, text, is_hidden in _values(body, 0):
-            at = document.text.find(f'"{name}"')
-            line = bisect_right(starts, max(at, 0))
-            if is_hidden:
-                words = f"{name}: kept encrypted"
-                problems.append(Problem(severity=Severity.NOTE, line=line, message=words))
-                values.redacted[name.lower()] = None
-            setting = values.setting(name, None if is_hidden else text, line, source=Source.PERSISTED)
-            settings.append(setting)
-        latest = {setting.name: setting for setting in settings}
-        problems += values.problems
-        return (self._dump(document, version, tuple(latest.values()), problems, values),)
+        settings: dict[str, DumpSetting] = {}
+        for name, text in _values(body, 0):
+            line = bisect_right(starts, max(document.text.find(f'"{name}"'), 0))
+            settings[name] = values.setting(name, text, line, source=Source.PERSISTED)
+        if _SENSITIVE in document.text:
+            values.note(0, "some variables are kept encrypted: they are not read", Severity.WARNING)
+        return (self._dump(document, version, tuple(settings.values()), values.problems, values),)
 
     def _dump(
         self,
         document: Document,
         version: str | None,
-        settings: tuple[Any, ...],
+        settings: tuple[DumpSetting, ...],
         problems: list[Problem],
         values: RunningValues,
     ) -> Dump:
@@ -85,21 +79,16 @@ class KeptReader:
         )
 
 
-def _values(member: Any, depth: int, *, is_hidden: bool = False) -> Iterator[tuple[str, str | None, bool]]:
-    """Answer name, text and whether it is kept encrypted, wherever an object has a ``Value``."""
+def _values(member: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Answer name and text wherever an object has a ``Value``."""
     if not isinstance(member, dict) or depth > _DEEPEST:
         return
     for name, inner in cast("dict[str, Any]", member).items():
-        hidden = is_hidden or _SENSITIVE in name
-        if not isinstance(inner, dict):
-            if hidden and isinstance(inner, str) and depth:
-                continue
-            continue
-        told = cast("dict[str, Any]", inner)
-        if "Value" in told and isinstance(told["Value"], (str, int, float)):
-            yield name, str(told["Value"]), False
+        told = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+        if isinstance(told.get("Value"), (str, int, float)):
+            yield name, str(told["Value"])
         else:
-            yield from _values(told, depth + 1, is_hidden=hidden)
+            yield from _values(told, depth + 1)
 
 
 def _line_starts(text: str) -> list[int]:

@@ -74,6 +74,8 @@ class OptionFileReader:
             problems += line.problems
             if line.is_redacted:
                 redacted[line.name] = None
+            if line.is_void:
+                continue
             if judged.note:
                 problems.append(Problem(severity=Severity.NOTE, line=line.line, message=judged.note))
             else:
@@ -109,7 +111,7 @@ def _winners(
     for number, (each, line) in enumerate(zip(read, lines, strict=True)):
         group = each.entry.group
         scope = scopes.setdefault(group, scope_of(group, engine, version))
-        key = (scope, group.lower() if scope in {CLIENT} else "", line.name)
+        key = (scope, group.lower() if scope == CLIENT else "", line.name)
         keys.append(key)
         if not line.is_ceiling:
             last[key] = number

@@ -10,7 +10,7 @@ from setpoint.config.dump import INSTANCE, DumpSetting, Problem, Severity, Sourc
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
 from setpoint.engines.mysql.dialect.option_groups import OptionName, understand
 from setpoint.engines.mysql.dumps.groups import scope_of
-from setpoint.engines.mysql.dumps.option_names import option_names, variable_of
+from setpoint.engines.mysql.dumps.option_names import PATHS, option_names, variable_of
 from setpoint.engines.mysql.dumps.option_values import Taken, take
 from setpoint.engines.mysql.dumps.placeholders import holds_word, is_bare, is_template
 from setpoint.engines.mysql.dumps.running import by_shape
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_ABBREVIATIONS = 2000
 """Unknown names that are compared with all options; a file with more of them is no option file."""
 _SUFFIXED = re.compile(r"(\d{1,30})([KMGTPE])([A-Za-z]?)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 _MOST_WORDS = 8
 _TURNED = frozenset({"skip", "disable", "enable"})
 _PLUGIN_LOADERS = frozenset({"plugin_load", "plugin_load_add", "early_plugin_load"})
@@ -46,6 +47,8 @@ class OptionLine:
     is_redacted: bool = False
     is_ceiling: bool = False
     is_unknown: bool = False
+    is_void: bool = False
+    """Whether what stands there can be the name of no option."""
     word: str = ""
     """The placeholder that stands in the place of the value."""
 
@@ -82,27 +85,32 @@ class OptionReading:
             if self.own is None
             else frozenset(fold(parameter.name) for parameter in self.own.parameters)
         )
+        self._elsewhere = meanings.names
         self.options = option_names(engine, self.variables)
         self._understood: dict[str, OptionName] = {}
+        self._scopes: dict[str, str] = {}
+        self._found: dict[str, tuple[Parameter, ...]] = {}
 
     def take(self, entry: Entry, lines: Sequence[str]) -> OptionLine:
         """Answer what a line gives; `lines` are those of its file."""
         written = lines[entry.line - 1] if entry.line <= len(lines) else ""
         before, _, after = written.partition("=")
         column = len(before) + 2 + len(after) - len(after.lstrip()) if after else 0
-        scope = scope_of(entry.group, self.engine, self.version)
+        scope = self._scopes.get(entry.group)
+        if scope is None:
+            scope = self._scopes[entry.group] = scope_of(entry.group, self.engine, self.version)
         return self.read(entry.name, entry.text, entry.line, scope=scope, column=column)
 
     def read(
         self, written: str, text: str | None, number: int, *, scope: str = INSTANCE, column: int = 0
     ) -> OptionLine:
         """Answer what an option and its text (None without ``=``) give."""
-        is_server = scope == INSTANCE or scope.startswith("group:mysqld-") or scope.startswith("group:maria")
+        is_server = scope == INSTANCE or scope.startswith(("group:mysqld-", "group:maria"))
         is_wrapped = written.lower().replace("-", "_") == "set_variable" and "=" in (text or "")
         if is_wrapped:
             written, _, text = (text or "").partition("=")
             written, text = written.strip(), text.strip()
-        option = self.understand(written) if is_server else understand(written.lower(), "mysql")
+        option = self.understand(written) if is_server else _of_client(written)
         name = variable_of(option.name.lower(), self.variables)
         shown, had_secret = without_secrets(name, text)
         line = OptionLine(name, shown, number, is_redacted=had_secret, is_ceiling=option.is_ceiling)
@@ -110,7 +118,11 @@ class OptionReading:
             line.say(Severity.NOTE, "set-variable is a spelling that servers since 5.5 refuse")
         if is_server and scope == INSTANCE:
             self._blame_name(line, option)
-        if had_secret:
+        if _NAME.fullmatch(written) is None:
+            line.is_void = True
+            line.problems = []
+            line.say(Severity.ERROR, "this is no option's name")
+        elif had_secret:
             line.value = shown
         elif shown is not None and is_template(shown):
             line.say(Severity.ERROR, f"{shown[:60]!r} holds a placeholder", column)
@@ -169,12 +181,14 @@ class OptionReading:
         is_judged: bool,
         is_server: bool,
     ) -> None:
-        if option.prefixes and option.prefixes[-1] in _TURNED:
+        is_turned = option.prefixes[-1:] != () and option.prefixes[-1] in _TURNED
+        if text is not None or is_turned:
             text = option.mean(text, self.engine)
-        elif text is not None:
-            text = option.mean(text, self.engine)
+        if is_turned and line.name in PATHS:
+            line.value = text == "ON"
+            return
         parameters = self._parameters(line.name) if is_server else ()
-        if text and is_bare(line.name, text, parameters[0] if parameters else None):
+        if text and not is_turned and is_bare(line.name, text, parameters[0] if parameters else None):
             line.word = text if text.isupper() else ""
             line.say(Severity.ERROR, f"{text[:60]!r} is a placeholder", column)
             return
@@ -187,8 +201,13 @@ class OptionReading:
             line.say(Severity.WARNING if is_judged else Severity.NOTE, taken.remark, column)
 
     def _parameters(self, name: str) -> tuple[Parameter, ...]:
-        found = (catalog.find(name) for catalog in self.catalogs)
-        return tuple(parameter for parameter in found if parameter is not None)
+        if name not in self._elsewhere:
+            return ()
+        known = self._found.get(name)
+        if known is None:
+            found = (catalog.find(name) for catalog in self.catalogs)
+            known = self._found[name] = tuple(parameter for parameter in found if parameter is not None)
+        return known
 
     def _taken(self, parameters: tuple[Parameter, ...], text: str | None) -> Taken:
         """Answer what a server takes; where the version is unknown, what one that minds least takes."""
@@ -196,14 +215,21 @@ class OptionReading:
             return of_unknown(text)
         found = [take(parameter, text, self.engine, GRAMMAR) for parameter in parameters]
         quiet = (taken for taken in found if not taken.fault and not taken.remark)
-        best = next(quiet, None) or next((taken for taken in found if not taken.fault), None) or found[0]
-        return best
+        return next(quiet, None) or next((taken for taken in found if not taken.fault), None) or found[0]
+
+
+def _of_client(written: str) -> OptionName:
+    """Answer a client's option; an ``enable-`` belongs to its name."""
+    option = understand(written.lower(), "mysql")
+    if option.prefixes[-1:] == ("enable",):
+        return OptionName(f"enable_{option.name}", option.prefixes[:-1])
+    return option
 
 
 def of_unknown(text: str | None) -> Taken:
     """Answer what the text of an option means that no catalog has, by how it is written."""
     if text is None:
-        return Taken(True)
+        return Taken(value=True)
     suffixed = _SUFFIXED.fullmatch(text)
     if suffixed is None:
         meaning = by_shape(text)

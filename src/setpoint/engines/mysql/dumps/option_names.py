@@ -87,6 +87,26 @@ OPTIONAL = frozenset({
 })  # fmt: skip
 """Options, beside booleans, that may stand without a value."""
 
+REQUIRED_BOOLEANS = frozenset({
+    "aria_page_checksum", "binlog_optimize_thread_scheduling", "innodb_buffer_pool_dump_at_shutdown",
+    "innodb_buffer_pool_dump_now", "innodb_buffer_pool_load_abort", "innodb_buffer_pool_load_at_startup",
+    "innodb_buffer_pool_load_now", "innodb_dedicated_server", "innodb_defragment",
+    "innodb_immediate_scrub_data_uncompressed", "innodb_log_checksums", "innodb_stats_traditional",
+})  # fmt: skip
+"""Booleans that may not stand without a value (tried one by one on MariaDB 10.11 and MySQL 9.7)."""
+
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "innodb_change_buffering": ("none", "inserts", "deletes", "changes", "purges", "all"),
+    "innodb_checksum_algorithm": (
+        "CRC32", "STRICT_CRC32", "INNODB", "STRICT_INNODB", "NONE", "STRICT_NONE",
+    ),
+    "innodb_default_row_format": ("redundant", "compact", "dynamic"),
+    "innodb_doublewrite": ("OFF", "ON", "DETECT_AND_RECOVER", "DETECT_ONLY", "FALSE", "TRUE"),
+    "innodb_stats_method": ("nulls_equal", "nulls_unequal", "nulls_ignored"),
+    "myisam_recover_options": ("DEFAULT", "BACKUP", "FORCE", "QUICK", "OFF"),
+}  # fmt: skip
+"""The words of enums that MySQL's server does not tell and its catalog has as texts (MySQL's manual)."""
+
 PATHS = frozenset({"log_bin", "relay_log"})
 """Options that take a path, and whose variable of the same name is a boolean in some version."""
 

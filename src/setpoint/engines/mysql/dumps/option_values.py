@@ -12,9 +12,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from setpoint.catalog import Kind
 from setpoint.engines.canonical import amount
-from setpoint.engines.mysql.dumps.option_names import OPTIONAL, PATHS
+from setpoint.engines.mysql.dumps.option_names import OPTIONAL, PATHS, REQUIRED_BOOLEANS, WORDS
 
 if TYPE_CHECKING:
     from setpoint.catalog import Parameter
@@ -46,11 +48,14 @@ class Taken:
 def take(parameter: Parameter, text: str | None, engine: str, grammar: MysqlGrammar) -> Taken:
     """Answer what a server makes of an option's text, None where the line has no ``=``."""
     if parameter.kind is Kind.BOOL:
-        return _take_bool(parameter, text, engine)
+        return _take_bool(parameter, text)
     if text is None:
         return _take_bare(parameter)
     if parameter.is_numeric:
         return _take_number(parameter, text, engine, grammar)
+    if parameter.kind is Kind.STRING and engine == "mysql" and parameter.name in WORDS:
+        kind = Kind.FLAGS if parameter.name.endswith("_options") else Kind.ENUM
+        parameter = structs.replace(parameter, kind=kind, values=WORDS[parameter.name])
     if parameter.kind is Kind.ENUM:
         return _take_word(parameter, text, engine)
     if parameter.kind in {Kind.FLAGS, Kind.SWITCHES} and parameter.values:
@@ -64,26 +69,26 @@ def _take_bare(parameter: Parameter) -> Taken:
     if name not in OPTIONAL:
         return Taken(None, fault="it needs a value")
     words = {word.lower(): word for word in parameter.values}
-    if "on" in words or "default" in words:
-        return Taken(words.get("on") or words["default"])
+    if parameter.values:
+        return Taken(words.get("on") or words.get("default") or parameter.values[:2][-1])
     if parameter.is_numeric or name == "log_error":
         return Taken(None, remark="without a value it is what the server chooses")
-    return Taken(True)
+    return Taken(value=True)
 
 
-def _take_bool(parameter: Parameter, text: str | None, engine: str) -> Taken:
-    if text is None:
-        return Taken(True)
+def _take_bool(parameter: Parameter, text: str | None) -> Taken:
     name = parameter.name.lower()
+    if text is None:
+        fault = "it needs a value" if name in REQUIRED_BOOLEANS else ""
+        return Taken(None if fault else True, fault=fault)
     if name in PATHS:
         return Taken(text or True)
     value = _BOOLS.get(text.lower())
     if value is not None:
         return Taken(value)
     if name.startswith(_OF_PLUGINS):
-        return Taken(None, fault=f"{text!r} is not a boolean (ON, OFF): the line is skipped")
-    del engine
-    return Taken(False, remark=f"{text!r} is not a boolean (ON, OFF): taken for OFF")
+        return Taken(None, remark=f"{text[:60]!r} is not a boolean (ON, OFF): the line is skipped")
+    return Taken(value=False, remark=f"{text[:60]!r} is not a boolean (ON, OFF): taken for OFF")
 
 
 def _take_number(parameter: Parameter, text: str, engine: str, grammar: MysqlGrammar) -> Taken:
@@ -108,19 +113,19 @@ def _take_number(parameter: Parameter, text: str, engine: str, grammar: MysqlGra
 def _integer(text: str, parameter: Parameter, engine: str) -> tuple[int, str] | str:
     """Read an integer as the servers do; words say why not, a remark what they overlook."""
     found = _NUMBER.fullmatch(text)
-    if found is None or not found[2]:
-        return f"{text!r} is not a number"
-    sign, digits, rest = found.groups()
+    sign, digits, rest = found.groups() if found is not None else ("", "", "")
+    if not digits:
+        return f"{text[:60]!r} is not a number"
     factor = _SUFFIXES.get(rest[:1].upper()) if rest else 1
     if factor is None:
         return f"{rest[:20]!r} is no suffix of a number (one of K, M, G, T, P, E)"
     number = int(digits)
-    if sign == "-" and (parameter.min is None or parameter.min >= 0):
-        if engine == "mariadb":
-            return f"{text!r} is negative"
-        return -number * factor, ""
-    if number >= _WRAP or (number * factor >= _WRAP and engine == "mysql"):
-        return f"{text!r} is too large a number"
+    is_signed = parameter.min is not None and parameter.min < 0
+    if sign == "-" and not is_signed:
+        return f"{text[:60]!r} is negative" if engine == "mariadb" else (-number * factor, "")
+    most = _WRAP >> 1 if is_signed else _WRAP
+    if number >= most or (number * factor >= most and (is_signed or engine == "mysql")):
+        return f"{text[:60]!r} is too large a number"
     number = number * factor % _WRAP
     remark = f"of {rest!r} only the first letter is read" if len(rest) > 1 else ""
     return (-number if sign == "-" else number), remark
@@ -128,7 +133,7 @@ def _integer(text: str, parameter: Parameter, engine: str) -> tuple[int, str] | 
 
 def _real(text: str) -> tuple[float, str] | str:
     if _REAL.fullmatch(text) is None or not math.isfinite(float(text)):
-        return f"{text!r} is not a number"
+        return f"{text[:60]!r} is not a number"
     return float(text), ""
 
 

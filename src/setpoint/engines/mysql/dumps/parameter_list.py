@@ -1,4 +1,4 @@
-"""Reading lists of variables with their types and bounds, as JSON: names that are offered, and no settings."""
+"""Reading lists of variables with types and bounds, as JSON: names that are offered, and no settings."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _pairs(body: Any) -> list[tuple[str, dict[str, Any]]]:
         members = cast("dict[str, Any]", body)
         if all(isinstance(inner, dict) for inner in members.values()):
             return [(name, cast("dict[str, Any]", inner)) for name, inner in members.items()]
-        lists = [inner for inner in members.values() if isinstance(inner, list)]
+        lists = [cast("list[Any]", inner) for inner in members.values() if isinstance(inner, list)]
         return _pairs(lists[0]) if len(lists) == 1 else []
     if not isinstance(body, list):
         return []

@@ -55,7 +55,7 @@ class PrintDefaultsReader:
         lines = [reading.read(name, text, number) for number, name, text in _arguments(document.lines)]
         reading.settle_words(lines)
         last = {line.name: line for line in lines if not line.is_ceiling}
-        in_force = [line for line in lines if line.name in ACCUMULATING or last.get(line.name) is line]
+        in_force = [line for line in lines if _is_in_force(line, last)]
         problems = [problem for line in lines for problem in line.problems]
         problems += [_superseded(line, last[line.name]) for line in lines if _is_beaten(line, last)]
         return (
@@ -69,6 +69,10 @@ class PrintDefaultsReader:
                 problems=tuple(sorted(problems, key=lambda problem: problem.line)),
             ),
         )
+
+
+def _is_in_force(line: OptionLine, last: dict[str, OptionLine]) -> bool:
+    return not line.is_void and (line.name in ACCUMULATING or last.get(line.name) is line)
 
 
 def _is_beaten(line: OptionLine, last: dict[str, OptionLine]) -> bool:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from setpoint.engines.meanings import Meanings
 
 SESSION_ONLY = frozenset({
-    "debug_sync", "error_count", "external_user", "gtid_next", "gtid_seq_no", "identity", "in_transaction",
-    "insert_id", "last_gtid", "last_insert_id", "original_commit_timestamp", "original_server_version",
-    "proxy_user", "pseudo_replica_mode", "pseudo_slave_mode", "pseudo_thread_id", "rand_seed1", "rand_seed2",
-    "rbr_exec_mode", "resultset_metadata", "skip_parallel_replication", "skip_replication", "statement_id",
-    "timestamp", "transaction_allow_batching", "use_secondary_engine", "warning_count", "immediate_server_version",
-    "show_create_table_skip_secondary_engine", "transaction_write_set_extraction_session",
+    "debug_sync", "error_count", "external_user", "gtid_next", "gtid_seq_no", "identity",
+    "immediate_server_version", "in_transaction", "insert_id", "last_gtid", "last_insert_id",
+    "original_commit_timestamp", "original_server_version", "proxy_user", "pseudo_replica_mode",
+    "pseudo_slave_mode", "pseudo_thread_id", "rand_seed1", "rand_seed2", "rbr_exec_mode",
+    "resultset_metadata", "show_create_table_skip_secondary_engine", "skip_parallel_replication",
+    "skip_replication", "statement_id", "timestamp", "transaction_allow_batching",
+    "transaction_write_set_extraction_session", "use_secondary_engine", "warning_count",
 })  # fmt: skip
 """Variables that a session has and the server as a whole has not."""
 

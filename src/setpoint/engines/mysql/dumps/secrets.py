@@ -12,10 +12,11 @@ _SECRET = re.compile(
     r"|vault_token|auth_string|sst_auth|api_key|access_key|secret_key)$"
 )
 _HARMLESS = frozenset({
-    "caching_sha2_password", "cracklib_password_check", "ed25519_password", "mysql_native_password",
-    "mysql_old_password", "sha256_password", "simple_password_check", "validate_password",
+    "caching_sha2_password", "cracklib_password_check", "disconnect_on_expired_password",
+    "ed25519_password", "mysql_native_password", "mysql_old_password", "sha256_password",
+    "simple_password_check", "validate_password",
 })  # fmt: skip
-"""Plugins that are loaded by an option of their own name."""
+"""Plugins that are loaded by an option of their own name, and switches that sound like a secret."""
 _WORDS = re.compile(r"(?:on|off|0|1|true|false|force|force_plus_permanent)?", re.IGNORECASE)
 _IN_STATEMENT = re.compile(
     r"(?P<before>\b(?:identified\s+(?:with\s+\S{1,64}\s+)?(?:by|as)|master_password\s*=|source_password\s*="

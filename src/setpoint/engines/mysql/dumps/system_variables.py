@@ -6,12 +6,13 @@ variables_metadata and persisted_variables, in every client's shape.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from setpoint.config.dump import INSTANCE, SESSION, Dump, Problem, Severity, Source
 from setpoint.engines.document import Likeness
 from setpoint.engines.mysql.dumps.evidence import likeness, number_of
+from setpoint.engines.mysql.dumps.listing import head_of
 from setpoint.engines.mysql.dumps.running import RunningValues
 
 if TYPE_CHECKING:
@@ -42,6 +43,25 @@ _DESCRIBED = (
     "numeric_min_value", "min_value", "enum_value_list", "variable_path", "data_type", "set_time",
 )  # fmt: skip
 _PERSISTED = "persisted_variables"
+_HEAD_CHARACTERS = 200_000
+_SOURCE_WORDS = ("COMPILE-TIME", "COMPILED", "CONFIG", "GLOBAL", "EXPLICIT", "PERSISTED", "DYNAMIC", "SERVER")
+_HEADERLESS: tuple[tuple[tuple[str, ...], int, frozenset[str]], ...] = (
+    (
+        ("VARIABLE_NAME", "SESSION_VALUE", "GLOBAL_VALUE", "GLOBAL_VALUE_ORIGIN", "DEFAULT_VALUE",
+         "VARIABLE_SCOPE", "VARIABLE_TYPE", "VARIABLE_COMMENT", "NUMERIC_MIN_VALUE", "NUMERIC_MAX_VALUE",
+         "NUMERIC_BLOCK_SIZE", "ENUM_VALUE_LIST", "READ_ONLY", "COMMAND_LINE_ARGUMENT", "GLOBAL_VALUE_PATH"),
+        5,
+        frozenset({"GLOBAL", "SESSION", "SESSION ONLY"}),
+    ),
+    (
+        ("VARIABLE_NAME", "VARIABLE_SOURCE", "VARIABLE_PATH", "MIN_VALUE", "MAX_VALUE", "SET_TIME",
+         "SET_USER", "SET_HOST"),
+        1,
+        frozenset({"COMPILED", "GLOBAL", "SERVER", "EXPLICIT", "EXTRA", "USER", "LOGIN", "COMMAND_LINE",
+                   "PERSISTED", "DYNAMIC"}),
+    ),
+)  # fmt: skip
+"""Columns as the servers order them, the place of one that tells the table, and its words."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +74,10 @@ class SystemVariablesReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell by its columns."""
-        if document.is_binary or "variable_name" not in document.text[:200_000].lower():
+        if document.is_binary or not _may_be(document):
             return None
-        table = next((table for table in document.tables if self._is_ours(table, document)), None)
+        head = head_of(document)
+        table = next((table for table in _tables(head) if self._is_ours(table, document)), None)
         if table is None:
             return None
         why = f"it has the columns {', '.join(table.columns[:4])}"
@@ -69,7 +90,7 @@ class SystemVariablesReader:
 
     def read(self, document: Document, version: str | None) -> Sequence[Dump]:
         """Read the settings; a table without values offers names alone."""
-        tables = [table for table in document.tables if self._is_ours(table, document)]
+        tables = [table for table in _tables(document) if self._is_ours(table, document)]
         rows = [(table, line, row) for table in tables for line, row in table.dicts()]
         version = _version_of([row for _, _, row in rows]) or version
         values = RunningValues(self.meanings, version)
@@ -107,12 +128,32 @@ class SystemVariablesReader:
     def _is_ours(self, table: Table, document: Document) -> bool:
         if table.index("variable_name") is None:
             return False
+        if table.has("global_value_origin") or table.has("variable_source"):
+            return True
         is_described = any(table.has(column) for column in _DESCRIBED)
         if not is_described and not (_is_persisted(document) and table.has("variable_value")):
             return False
         names = [row.cells[table.index("variable_name") or 0] or "" for row in table.rows[:200] if row.cells]
         known = sum(name.lower() in self.meanings.names for name in names)
         return known * 2 >= len(names)
+
+
+def _may_be(document: Document) -> bool:
+    head = document.text[:_HEAD_CHARACTERS]
+    return "variable_name" in head.lower() or any(word in head for word in _SOURCE_WORDS)
+
+
+def _tables(document: Document) -> list[Table]:
+    """Answer the tables; one without a header gets the server's own columns where they fit."""
+    return [table if table.columns else _headed(table) for table in document.tables]
+
+
+def _headed(table: Table) -> Table:
+    cells = table.rows[0].cells if table.rows else ()
+    for columns, place, words in _HEADERLESS:
+        if len(cells) in {len(columns), len(columns) - 1} and (cells[place] or "") in words:
+            return replace(table, columns=columns)
+    return table
 
 
 def _setting(

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.config.dump import Dump, Problem, Sample, Severity, Source
-from setpoint.engines.document import Likeness
 from setpoint.engines.mysql.dumps.evidence import likeness, number_of
-from setpoint.engines.mysql.dumps.listing import looks_listed, read_listing
+from setpoint.engines.mysql.dumps.listing import head_of, looks_listed, read_listing
 from setpoint.engines.mysql.dumps.running import SESSION_ONLY, RunningValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from setpoint.engines.document import Document
+    from setpoint.engines.document import Document, Likeness
     from setpoint.engines.meanings import Meanings
     from setpoint.engines.mysql.dumps.listing import Block, Entry
 
@@ -49,9 +48,10 @@ class VariablesReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell by its names whether this lists variables or counters of these servers."""
-        if not looks_listed(document):
+        head = head_of(document)
+        if not looks_listed(head):
             return None
-        names = [entry.name for block in read_listing(document) for entry in block.entries[:_SAMPLED]]
+        names = [entry.name for block in read_listing(head) for entry in block.entries[:_SAMPLED]]
         if not names or any(_FOREIGN.match(name) for name in names):
             return None
         known = sum(self._is_known(name) for name in names)
@@ -79,7 +79,8 @@ class VariablesReader:
                 Severity.NOTE,
             )
         samples, note = _samples(counted)
-        problems = [*values.problems, *([note] if note else [])]
+        problems = [problem for block in blocks for problem in block.problems]
+        problems += [*values.problems, *([note] if note else [])]
         return (
             Dump(
                 path=document.path,

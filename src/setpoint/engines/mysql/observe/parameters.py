@@ -120,7 +120,8 @@ def _engine_context(name: str, row: VariableRow, known: Parameter | None) -> str
     ):
         return FIXED
     if row.is_read_only is not None:
-        return FILE_ONLY if row.is_read_only == "YES" else DYNAMIC
+        is_for_all = row.is_read_only == "NO" and name not in knowledge.OF_SESSIONS
+        return DYNAMIC if is_for_all else FIXED if row.has_option is None else FILE_ONLY
     if known is not None:
         return known.engine_context
     return DYNAMIC

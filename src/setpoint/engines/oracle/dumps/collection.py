@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from setpoint.config.dump import INSTANCE, Dump, DumpSetting, Problem, Sample, Severity, Source
 from setpoint.engines.oracle.dialect.knowledge import NAME, is_auto_tuned, is_hidden
 from setpoint.engines.oracle.dumps.meaning import (
-    MEANINGS,
+    is_known,
     is_placeholder,
     is_secret,
     masked,
@@ -122,7 +122,7 @@ class Collection:
 
     def _name(self, entry: Entry) -> None:
         """Note a name that no catalog has; hidden ones are in none."""
-        if not is_hidden(entry.name) and MEANINGS.parameter(entry.name, self.version) is None:
+        if not is_hidden(entry.name) and not is_known(entry.name, self.version):
             message = f"{entry.name}: no catalog knows it; the server refuses unknown names (LRM-00101)"
             self.note(message, entry.line)
 

@@ -85,14 +85,20 @@ class _Reader:
     def _entry(self) -> Given:
         first = self._tokens[self._at]
         sid, name = _split_name(first.text)
+        sign = self._tokens[self._at + 1]
         self._at += 2
         value, fault = self._value(name)
         items = _items(value) if not fault else ()
-        raw = items[0] if len(items) == 1 else self._source(value)
+        raw = items[0] if len(items) == 1 else self._source(value) if not fault else self._rest(sign)
         place = value[0] if value else first
         if not fault and not value:
             fault = "no value is given"
         return Given(sid, name, items, raw, first.line, place.column, fault)
+
+    def _rest(self, sign: _Token) -> str:
+        """Answer the rest of the line behind an equals sign, for a value that nobody understands."""
+        end = self._text.find("\n", sign.start)
+        return self._text[sign.start + 1 : len(self._text) if end < 0 else end].strip()
 
     def _value(self, name: str) -> tuple[list[_Token], str]:
         """Take the tokens of a value, and tell what is wrong with it; a fault takes the rest of its line."""

@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d{1,25}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][-+]?\d
 _LOAD_PROFILE = "section=load profile"
 _LAST, _FIRST = ("end value", "total", "value", "begin value"), "statistic"
 _SURE, _LIKELY, _SOME = 96, 80, 3
+_HEAD_LINES = 3_000
 
 
 class StatisticsReader:
@@ -42,7 +43,7 @@ class StatisticsReader:
         known = sum(name in head for name in STATISTICS)
         if known < _SOME or "value" not in head:
             return None
-        for table in tables_of(document):
+        for table in tables_of(document, _HEAD_LINES):
             if table.has("name", "value") and _counted(table) >= _SOME:
                 is_own = table.has("statistic#") or table.has("class") or table.has("stat_id")
                 return Likeness(_SURE if is_own else _LIKELY, "statistics of V$SYSSTAT")

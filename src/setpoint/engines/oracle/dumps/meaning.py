@@ -13,7 +13,7 @@ from setpoint.catalog import Kind
 from setpoint.engines.canonical import Meaning, amount
 from setpoint.engines.meanings import Meanings
 from setpoint.engines.oracle.dialect.grammar import GRAMMAR
-from setpoint.engines.oracle.dialect.knowledge import NAME
+from setpoint.engines.oracle.dialect.knowledge import FIXED, LISTS, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ _WORDS = {"TRUE": True, "FALSE": False}
 _MANY_NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.SIZE, Kind.DURATION, Kind.BOOL, Kind.ENUM})
 _TEXTS = frozenset({Kind.STRING, Kind.ENUM, Kind.LIST})
 _PLACEHOLDER = re.compile(
-    r"\{\{|\{%|<%|\$[({]|@[A-Za-z][\w.]*@|<[A-Za-z][^<>'\"()=]*>|\{[A-Z][A-Z_]+\}|%[A-Za-z][A-Za-z_]{2,}%"
+    r"\{\{|\{%|<%|\$[({]|%\(\w{1,60}\)s|@[A-Za-z][\w.]*@|<[A-Za-z][^<>'\"()=]*>|\{[A-Z][A-Z_]+\}|%[A-Za-z][A-Za-z_]{2,}%"
 )
 _SUBSTITUTION = re.compile(r"&&?\w+\.?")
 _SECRET = re.compile(r"(?:^|_)(?:password|passwd|pwd|passphrase|secret)$")
@@ -60,7 +60,12 @@ def masked(text: str) -> str:
 def is_list(name: str, version: str | None) -> bool:
     """Tell whether a parameter takes several values, each its own."""
     parameter = MEANINGS.parameter(name, version)
-    return parameter is not None and parameter.kind is Kind.LIST
+    return name in LISTS if parameter is None else parameter.kind is Kind.LIST
+
+
+def is_known(name: str, version: str | None) -> bool:
+    """Tell whether a parameter is in a catalog, or is one that only a parameter file can hold."""
+    return name in FIXED or name in LISTS or MEANINGS.parameter(name, version) is not None
 
 
 def mean(name: str, items: Sequence[str], version: str | None) -> Meaning:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.dump import Sample
 from setpoint.engines.document import Likeness
-from setpoint.engines.shapes.exposition import read_exposition
 from setpoint.engines.oracle.dumps.collection import Collection
+from setpoint.engines.shapes.exposition import is_exposition, read_exposition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,8 @@ class MetricsReader:
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the names of the metrics."""
         if document.is_binary or _METRIC.search(document.text[:_HEAD]) is None:
+            return None
+        if not is_exposition(document.text):
             return None
         return Likeness(_SURE, "metrics of Oracle")
 

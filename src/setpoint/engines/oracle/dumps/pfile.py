@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 KIND = "pfile"
 _MOST_LINES = 400
 _DEEPEST = 3
-_ENTRY = re.compile(r"[ \t]*(?:(\*|[A-Za-z0-9][\w$#-]*)\.)?([A-Za-z_][\w$#]*)[ \t]*=")
+_ENTRY = re.compile(r"(?<![^ \t])(?:(\*|[A-Za-z0-9][\w$#-]*)\.)?([A-Za-z_][\w$#]*)[ \t]*=")
 _ELSEWHERE = re.compile(r"[/\\?$%+~]|[A-Za-z]:")
 """Paths of another host: absolute ones, and those that begin with a home or an environment variable."""
-_SURE, _LIKELY, _MAYBE = 95, 85, 45
+_SPFILE = "spfile"
+_MOST_CHARACTERS = 2_000
+_SURE, _LIKELY, _FITTING, _MAYBE = 95, 85, 75, 45
 
 
 class PfileReader:
@@ -48,15 +50,17 @@ class PfileReader:
         if document.is_binary or is_printed(document):
             return None
         lines = [line for line in document.lines[:_MOST_LINES] if line.strip() and line.lstrip()[0] != "#"]
-        found = [match for line in lines if (match := _ENTRY.match(line))]
+        found = [match for line in lines for match in _ENTRY.finditer(line[:_MOST_CHARACTERS])]
         known = count_names(match[2] for match in found)
         if any(match[1] and is_auto_tuned(match[2]) for match in found):
             return Likeness(_SURE, "entries of an instance's own tuning")
         if known and any(match[1] == "*" for match in found):
             return Likeness(_SURE, "entries for all instances (*.name=value)")
+        is_mostly = len(found) * 2 >= len(lines)
+        if found and is_mostly and any(match[1] == "*" or match[2].lower() == _SPFILE for match in found):
+            return Likeness(_FITTING, "entries such as parameter files have")
         if not known or any(line.lstrip().startswith(("[", "{", "<")) for line in lines):
             return None
-        is_mostly = len(found) * 2 >= len(lines)
         points = _LIKELY if known > 1 and is_mostly else _MAYBE
         return Likeness(points, f"{known} names of Oracle's with values")
 

@@ -174,7 +174,9 @@ def _grow(shown: _Shown, section: Section, begin: str, end: str) -> None:
     """Take in a line: an item of its own in the section of lists, else the rest of the value before it."""
     is_full = section.is_cut(begin, 1) or (bool(end) and section.is_cut(end, 2))
     if shown.begin and not shown.is_many:
-        shown.begin[-1] = shown.begin[-1].ljust(section.widths[1]) + begin
+        before = shown.begin[-1]
+        is_broken = len(before) % section.widths[1] == 0
+        shown.begin[-1] = f"{before}{begin}" if is_broken else f"{before} {begin}"
         shown.end[-1] += end
         shown.is_cut = is_full
         return

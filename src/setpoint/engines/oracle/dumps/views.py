@@ -34,7 +34,7 @@ _OWN = ("isdefault", "ismodified", "issys_modifiable", "isses_modifiable", "disp
 _TYPES = {"1": "boolean", "2": "string", "3": "integer", "6": "big integer"}
 _SURE, _LIKELY, _MAYBE = 96, 75, 55
 _SOME = 3
-_HEAD_ROWS = 400
+_HEAD_ROWS, _HEAD_LINES = 400, 3_000
 
 
 class ViewReader:
@@ -47,7 +47,7 @@ class ViewReader:
         if document.is_binary or not _may_be(document):
             return None
         best = None
-        for table in tables_of(document):
+        for table in tables_of(document, _HEAD_LINES):
             likeness = _likeness(table)
             if likeness is not None and (best is None or likeness.points > best.points):
                 best = likeness
@@ -66,9 +66,10 @@ class ViewReader:
         return (collection.dump(),)
 
 
-def tables_of(document: Document) -> tuple[Table, ...]:
+def tables_of(document: Document, most_lines: int | None = None) -> tuple[Table, ...]:
     """Answer the tables of a document; SQL*Plus's own columns first, which wrap as no others do."""
-    printed = tuple(table for table in read_columns(document.lines) if _is_view(table))
+    found = read_columns(document.lines[:most_lines])
+    printed = tuple(table for table in found if _is_view(table))
     return printed or document.tables
 
 

@@ -113,6 +113,8 @@ def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
 
 
 def _parse_line(line: str, number: int) -> Entry | Fault | None:
+    if line.lstrip(" \t\r")[:1] in {"", "#"}:
+        return None
     # A name, an equals sign, a value, and one token too many: no more is needed to judge a line.
     tokens = list(islice((token for token in _tokens(line) if token[0] not in _SKIPPED), 4))
     if not tokens:

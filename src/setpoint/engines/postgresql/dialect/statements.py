@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from setpoint.catalog import Parameter
     from setpoint.config.configuration import SettingText
 
+LOCK_KEYS = (0x5E79, 0x01)
+"""The two halves of the advisory lock that an apply holds.
+
+Such a lock belongs to one database of the server.
+"""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -63,14 +63,18 @@ class ConfReader:
         tree = read_tree(document)
         sheets = [Sheet(version) for _ in tree.files]
         last = {each.entry.name.lower(): each for each in tree.entries}
+        last_so_spelt = {each.entry.name: each for each in tree.entries}
         seen: set[tuple[int, int]] = set()
         for each in tree.entries:
             winner = last[each.entry.name.lower()]
+            place = (each.file, each.entry.line)
             if winner is each:
                 _judge(sheets[each.file], tree.files[each.file], each)
-            elif (each.file, each.entry.line) not in seen and not _is_same_place(each, winner):
+            elif place not in seen and place != (winner.file, winner.entry.line):
+                if last_so_spelt[each.entry.name] is each:
+                    _judge_shadowed(sheets[each.file], each)
                 _note_duplicate(sheets[each.file], each, winner, tree)
-            seen.add((each.file, each.entry.line))
+            seen.add(place)
         for file, sheet in zip(tree.files, sheets, strict=True):
             _report(sheet, file, last.keys())
         return [
@@ -140,9 +144,14 @@ def _judge(sheet: Sheet, file: TreeFile, each: TreeEntry) -> None:
     sheet.judge(entry.name, entry.text, Place(entry.line, entry.column, source=source))
 
 
-def _is_same_place(each: TreeEntry, winner: TreeEntry) -> bool:
-    """Tell whether a file that is included twice speaks again."""
-    return each.file == winner.file and each.entry.line == winner.entry.line
+def _judge_shadowed(sheet: Sheet, each: TreeEntry) -> None:
+    """Judge an entry that another one, spelt otherwise, takes the place of.
+
+    The server passes over an earlier entry only where the later one is spelt the same, letter by letter; else
+    it applies both in turn, and refuses to start with either.
+    """
+    entry = each.entry
+    sheet.meant(entry.name, entry.text, Place(entry.line, entry.column))
 
 
 def _note_duplicate(sheet: Sheet, each: TreeEntry, winner: TreeEntry, tree: Tree) -> None:

@@ -54,7 +54,7 @@ def _add(sheet: Sheet, line: int, name: str, cells: dict[str, str | None]) -> No
 
 
 def _add_waiting(sheet: Sheet, name: str, raw: str, place: Place) -> None:
-    """Add what could not be applied: what waits for a restart, or what is wrong; the server tells no which."""
+    """Add what was not applied: it waits for a restart or is wrong, and the server tells no which."""
     parameter = parameter_of(name, sheet.version)
     meaning = MEANINGS.mean(name, raw, sheet.version)
     if meaning is not None and meaning.fault:

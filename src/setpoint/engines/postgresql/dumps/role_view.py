@@ -18,7 +18,7 @@ _DATABASES = ("datname", "setdatabase", "database", "dbname", "db")
 _ROLES = ("rolname", "setrole", "role", "usename", "username", "user")
 _CONFIGS = ("setconfig", "rolconfig", "datconfig", "useconfig", "settings")
 _NOBODY = frozenset({"", "0", "-", "NULL", "null"})
-_ITEM = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^,"]+)', re.DOTALL)
+_ITEM = re.compile(r'"((?:[^"\\]|\\.)*+)"?|([^,"]+)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][\w$.]*")
 

@@ -6,6 +6,7 @@ A dump's own ``SET`` lines are for the session that restores it and are no setti
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from setpoint.engines.postgresql.dumps.sql import Statement, Word, statements
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.config.dump import Dump
+    from setpoint.config.dump import Dump, DumpSetting
     from setpoint.engines.document import Document
     from setpoint.engines.shapes.table import Table
 
@@ -67,13 +68,45 @@ class ScriptReader:
         match = _DUMPED.search(document.text)
         sheet = Sheet(match[1] if match is not None else version)
         is_dump = _DUMP.search(document.text[:_LOOKED_AT]) is not None
+        script = _Script(sheet)
         for statement in statements(document.text):
-            _read_statement(statement, sheet, is_dump=is_dump)
+            _read_statement(statement, script, is_dump=is_dump)
+        script.take_out()
         if is_dump:
             for table in map(with_columns, document.tables):
                 _read_table(table, sheet)
         sheet.settle()
         return [sheet.dump(document.path, "SQL dump" if is_dump else self.kind)]
+
+
+@dataclass
+class _Script:
+    """What a script sets, and what it resets afterwards: by name and scope, how many settings came before."""
+
+    sheet: Sheet
+    resets: dict[tuple[str, str], tuple[int, int]] = field(
+        default_factory=dict[tuple[str, str], tuple[int, int]]
+    )
+
+    def reset(self, name: str, scope: str, line: int) -> None:
+        """Remember a reset; one of all names goes under the empty name."""
+        key = "" if name.upper() == "ALL" else name.lower()
+        self.resets[key, scope] = (len(self.sheet.settings), line)
+
+    def take_out(self) -> None:
+        """Take out of the settings what a later statement resets; a reset sets nothing itself."""
+        kept: list[DumpSetting] = []
+        for number, setting in enumerate(self.sheet.settings):
+            keys = ((setting.name.lower(), setting.scope), ("", setting.scope))
+            lines = [
+                self.resets[key][1] for key in keys if key in self.resets and number < self.resets[key][0]
+            ]
+            if not lines:
+                kept.append(setting)
+            else:
+                message = f"{cut(setting.name)}: not in force, line {lines[0]} resets it"
+                self.sheet.note(setting.line, message)
+        self.sheet.settings = kept
 
 
 def _read_table(table: Table, sheet: Sheet) -> None:
@@ -85,20 +118,20 @@ def _read_table(table: Table, sheet: Sheet) -> None:
         sheet.note(table.line, "a list of parameters: what stands beside a name here is no setting")
 
 
-def _read_statement(statement: Statement, sheet: Sheet, *, is_dump: bool) -> None:
+def _read_statement(statement: Statement, script: _Script, *, is_dump: bool) -> None:
     words = statement.words
     if words[0].is_keyword("SET") and not is_dump:
         at = 2 if len(words) > 1 and words[1].text.upper() in {"SESSION", "LOCAL"} else 1
-        _set(statement, at, sheet, SESSION, Source.OPERATOR)
+        _set(statement, at, script, SESSION, Source.OPERATOR)
     elif words[0].is_keyword("ALTER") and len(words) > 2:  # noqa: PLR2004 - ALTER, of what, and more
         if words[1].is_keyword("SYSTEM"):
-            _change(statement, 2, sheet, INSTANCE, Source.AUTO)
+            _change(statement, 2, script, INSTANCE, Source.AUTO)
         elif words[1].text.upper() in {"ROLE", "USER", "DATABASE"}:
-            _alter_owner(statement, sheet)
-    _redact_password(words, sheet)
+            _alter_owner(statement, script)
+    _redact_password(words, script.sheet)
 
 
-def _alter_owner(statement: Statement, sheet: Sheet) -> None:
+def _alter_owner(statement: Statement, script: _Script) -> None:
     words = statement.words
     owner, at = words[2].text, 3
     if words[1].is_keyword("DATABASE"):
@@ -108,40 +141,31 @@ def _alter_owner(statement: Statement, sheet: Sheet) -> None:
         if len(words) > _LONGEST_TARGET and words[3].is_keyword("IN") and words[4].is_keyword("DATABASE"):
             database, at = words[5].text, 6
         scope, source = scope_of(database, "" if words[2].is_keyword("ALL") else owner)
-    _change(statement, at, sheet, scope, source)
+    _change(statement, at, script, scope, source)
 
 
-def _change(statement: Statement, at: int, sheet: Sheet, scope: str, source: Source) -> None:
+def _change(statement: Statement, at: int, script: _Script, scope: str, source: Source) -> None:
     words = statement.words[at:]
     if not words:
         return
     if words[0].is_keyword("SET"):
-        _set(statement, at + 1, sheet, scope, source)
+        _set(statement, at + 1, script, scope, source)
     elif words[0].is_keyword("RESET") and len(words) > 1:
-        _reset(statement, _name(words[1:])[0], sheet, scope)
+        script.reset(_name(words[1:])[0], scope, statement.line)
 
 
-def _reset(statement: Statement, name: str, sheet: Sheet, scope: str) -> None:
-    """Take out what the script set before; a reset sets nothing itself."""
-    is_all = name.upper() == "ALL"
-    for setting in [each for each in sheet.settings if each.scope == scope]:
-        if is_all or setting.name.lower() == name.lower():
-            sheet.settings.remove(setting)
-            sheet.note(setting.line, f"{cut(setting.name)}: not in force, line {statement.line} resets it")
-
-
-def _set(statement: Statement, at: int, sheet: Sheet, scope: str, source: Source) -> None:
+def _set(statement: Statement, at: int, script: _Script, scope: str, source: Source) -> None:
     name, rest = _name(statement.words[at:])
     if not name or not rest or not (rest[0].text == "=" or rest[0].is_keyword("TO")):
         return
     values = [word for word in rest[1:] if word.text != "," or word.kind != "mark"]
     if not values:
-        sheet.error(statement.line, f"{cut(name)}: a statement without a value")
+        script.sheet.error(statement.line, f"{cut(name)}: a statement without a value")
         return
     if len(values) == 1 and values[0].is_keyword("DEFAULT"):
-        _reset(statement, name, sheet, scope)
+        script.reset(name, scope, statement.line)
         return
-    sheet.judge(name, _value(values), Place(statement.line, scope=scope, source=source))
+    script.sheet.judge(name, _value(values), Place(statement.line, scope=scope, source=source))
 
 
 def _value(values: Sequence[Word]) -> str:

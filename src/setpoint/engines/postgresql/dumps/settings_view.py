@@ -35,6 +35,7 @@ _SOURCES = {
 }
 _OVERRIDES = frozenset({"database", "user", "database user"})
 _TRUE = frozenset({"t", "true", "on", "yes", "1"})
+_NAME = re.compile(r"[A-Za-z_][\w$.-]{0,199}")
 _VERSION = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?!\d)")
 _VERSION_NUMBER = re.compile(r"\d{5,6}")
 _DISABLED = "(disabled)"
@@ -68,8 +69,8 @@ def read_settings(table: Table, sheet: Sheet) -> None:
     """Add every row's setting."""
     for line, cells in table.dicts():
         name = (cells.get("name") or "").strip()
-        if not name:
-            sheet.warn(line, "a row without a name")
+        if not _NAME.fullmatch(name):
+            sheet.warn(line, "a row without a name" if not name else "a row whose name is no parameter's")
             continue
         raw = cells.get("setting")
         if raw is None and not table.has_nulls:
@@ -114,6 +115,8 @@ def _place_of(
 
 def _likely_source(sheet: Sheet, name: str, meaning: Meaning | None, raw: str | None, cells: Cells) -> Source:
     """Tell default from set where no source is told: by the built-in value."""
+    if raw == _DISABLED:
+        return Source.DEFAULT
     built_in = cells.get("boot_val")
     if built_in is not None and raw is not None:
         default = told(name, built_in, sheet.version, cells.get("vartype"), cells.get("unit"))
@@ -121,8 +124,6 @@ def _likely_source(sheet: Sheet, name: str, meaning: Meaning | None, raw: str | 
     parameter = parameter_of(name, sheet.version)
     if parameter is None or raw is None:
         return Source.FILE
-    if raw == _DISABLED:
-        return Source.DEFAULT
     if parameter.context is Context.FIXED or (not raw and parameter.default is None):
         return Source.DEFAULT
     try:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from setpoint.catalog import Kind
 from setpoint.config.dump import INSTANCE, Dump, DumpSetting, Problem, Severity, Source
+from setpoint.engines.canonical import Meaning
 from setpoint.engines.postgresql.dialect.secrets import is_secret, masked
+from setpoint.engines.postgresql.dumps.hooks import fault_of_hook
 from setpoint.engines.postgresql.dumps.placeholder import fault_of_placeholder
 from setpoint.engines.postgresql.dumps.removed import REMOVED
 from setpoint.engines.postgresql.dumps.typed import MEANINGS, guessed, parameter_of
 
 if TYPE_CHECKING:
     from setpoint.config.dump import Sample
-    from setpoint.engines.canonical import Meaning
 
 ENGINE = "postgresql"
 _LONGEST_SHOWN = 60
@@ -48,15 +50,17 @@ class Sheet:
 
     def judge(self, name: str, raw: str, place: Place) -> None:
         """Add a configured setting, whose text the server has yet to accept."""
+        self.add(self.spell(name), raw, self.meant(name, raw, place), place)
+
+    def meant(self, name: str, raw: str, place: Place) -> Meaning | None:
+        """Answer what a text means that the server has yet to accept; None, and an error, if it would not."""
         parameter = parameter_of(name, self.version)
         spelt = parameter.name if parameter is not None else name
         fault = fault_of_placeholder(raw, parameter)
-        if fault:
-            meaning = None
-            self.error(place.line, f"{cut(spelt)}: {fault}", place.column)
-        else:
-            meaning = self._judged(spelt, raw, place)
-        self.add(spelt, raw, meaning, place)
+        if not fault:
+            return self._judged(spelt, raw, place)
+        self.error(place.line, f"{cut(spelt)}: {fault}", place.column)
+        return None
 
     def spell(self, name: str) -> str:
         """Answer a name as the catalogs spell it, else as it is written."""
@@ -149,11 +153,15 @@ class Sheet:
         meaning = MEANINGS.mean(name, raw, self.version)
         if meaning is None:
             return self._judged_unknown(name, raw, place)
-        if not meaning.fault:
+        parameter = parameter_of(name, self.version)
+        if not meaning.fault and parameter is not None and parameter.kind is Kind.ENUM and raw != raw.strip():
+            meaning = Meaning(None, None, f"{name}: the word has a space beside it")
+        fault = meaning.fault or fault_of_hook(name, meaning.value)
+        if not fault:
             return meaning
-        is_shown = len(raw) <= _LONGEST_SHOWN and masked(name, raw) == raw
+        is_shown = meaning.fault and len(raw) <= _LONGEST_SHOWN and masked(name, raw) == raw
         message = meaning.fault if is_shown else f"{name}: the value is not accepted"
-        self.error(place.line, message, place.column)
+        self.error(place.line, f"{name}: {fault}" if fault is not meaning.fault else message, place.column)
         return None
 
     def _judged_unknown(self, name: str, raw: str, place: Place) -> Meaning | None:

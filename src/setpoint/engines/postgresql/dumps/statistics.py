@@ -34,9 +34,9 @@ _TIMES = (
 )
 _COUNTERS = re.compile(
     r"(?:xact|blks?|tup|n_tup|idx|seq|toast|tidx|heap|local_blks|shared_blks|temp_blks|wal|checkpoints|buffers"
-    r"|sessions|archived|failed|confl|stats|evictions|reads|writes|extends|hits|reuses|fsyncs|num|restartpoints"
-    r"|slru|stream|spill|total)_?\w*|.*_time|calls|rows|plans|conflicts|deadlocks|temp_files|temp_bytes"
-    r"|checksum_failures|maxwritten_clean|.*_count|.*_total"
+    r"|sessions|archived|failed|confl|num|restartpoints|stream|spill|total)_\w+|.*_(?:time|count|total)|sessions"
+    r"|evictions|reads|writes|extends|hits|reuses|fsyncs|calls|rows|plans|conflicts|deadlocks|temp_files"
+    r"|temp_bytes|checksum_failures|maxwritten_clean|slru_written"
 )
 _VIEWS = (
     ("pg_stat_statements", {"queryid", "calls"}),

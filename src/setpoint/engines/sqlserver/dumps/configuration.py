@@ -40,10 +40,11 @@ _BARE = {
 }  # fmt: skip
 """The columns of what is copied from a grid without its header, by their number."""
 _PRODUCT = re.compile(r"Microsoft SQL Server \d{4}[^\n]{0,200}? - (\d+\.\d+\.\d+(?:\.\d+)?)")
+_COLUMN = re.compile(rf"(?<![@\w])(?:{'|'.join(sorted(_OWN))})\b")
 _NUMBER = re.compile(r"-?\d{1,19}")
 _HEAD = 200_000
 _HEAD_ROWS = 300
-_SURE, _LIKELY, _SOME = 97, 70, 3
+_SURE = 97
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,14 @@ class ConfigurationReader:
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the columns and the names of options under them."""
         head = document.text[:_HEAD].lower()
-        if document.is_binary or not (any(word in head for word in _OWN) or _may_be_bare(head)):
+        if document.is_binary or not (_COLUMN.search(head) or _may_be_bare(head)):
             return None
         known = 0
         for table, _ in _tables(document):
             index = table.index(*_NAMES) or 0
             rows = table.rows[:_HEAD_ROWS]
-            known += sum(is_option(row.cells[index] or "") for row in rows if index < len(row.cells))
-        if not known:
-            return None
-        return Likeness(_SURE if known >= _SOME else _LIKELY, f"{known} options of SQL Server with values")
+            known += sum(_is_meant(row.cells[index] or "") for row in rows if index < len(row.cells))
+        return Likeness(_SURE, f"{known} options of SQL Server with values") if known else None
 
     def read(self, document: Document, version: str | None) -> Sequence[Dump]:
         """Read it."""
@@ -96,6 +95,11 @@ class ConfigurationReader:
         names = {GRAMMAR.fold_name(setting.name) for setting in collection.settings}
         collection.is_complete = MEANINGS.is_whole(names, collection.version)
         return (collection.dump(),)
+
+
+def _is_meant(written: str) -> bool:
+    name, is_cut = uncut(written)
+    return is_option(name) or (is_cut and len(named(name)) == 1)
 
 
 def _may_be_bare(head: str) -> bool:
@@ -169,14 +173,12 @@ def _name(row: _Row, line: int, collection: Collection) -> str | None:
     if not name:
         collection.warn("this row has no name", line)
         return None
-    found = named(name) if is_cut else ()
+    found = named(name)
     if is_cut and len(found) != 1:
         collection.warn(f"the name is cut: {name}...; no setting", line)
         return None
-    if is_cut:
-        return found[0]
-    full = named(name)
-    return full[0] if len(full) == 1 and full[0].lower() == name.lower() else name
+    is_meant = len(found) == 1 and (is_cut or found[0].lower() == name.lower())
+    return found[0] if is_meant else name
 
 
 def _setting(name: str, line: int, row: _Row, form: _Form) -> DumpSetting:

@@ -1,4 +1,4 @@
-"""What exporters expose of SQL Server: windows_exporter's, and those that run queries. Numbers, no settings."""
+"""What windows_exporter and those that run queries expose of SQL Server: numbers, no settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.dump import Sample
 from setpoint.engines.document import Likeness
-from setpoint.engines.shapes.exposition import read_exposition
+from setpoint.engines.shapes.exposition import is_exposition, read_exposition
 from setpoint.engines.sqlserver.dumps.collection import Collection
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class MetricsReader:
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the names of the metrics."""
         if document.is_binary or _METRIC.search(document.text[:_HEAD]) is None:
+            return None
+        if not is_exposition(document.text):
             return None
         return Likeness(_SURE, "metrics of SQL Server")
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _DATABASES = ("database_name", "database", "db_name", "db", "dbname")
 _SECONDARY, _IS_DEFAULT = "value_for_secondary", "is_value_default"
 _NULLS = frozenset({"", "null"})
+_OFTEN = ("maxdop", "legacy_cardinality_estimation", "parameter_sniffing", "query_optimizer_hotfixes")
+"""Those that every version has, so that a list of them names one at least."""
+_HEAD = 50_000
 _SURE, _LIKELY, _SOME = 97, 60, 2
 
 
@@ -30,7 +33,10 @@ class ScopedReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by its columns and the names under them."""
-        if document.is_binary or "maxdop" not in document.text[:50_000].lower():
+        head = document.text[:_HEAD].lower()
+        if document.is_binary or "name" not in head or "value" not in head:
+            return None
+        if not any(word in head for word in _OFTEN):
             return None
         for table in document.tables:
             known = _count(table)

@@ -25,6 +25,7 @@ _CALL = re.compile(
     r"|\bALTER\s{1,9}DATABASE\s{1,9}SCOPED\s{1,9}CONFIGURATION\b|\bALTER\s{1,9}SERVER\s{1,9}CONFIGURATION\b",
     re.IGNORECASE,
 )
+_MENTION = re.compile(r"\bsp_configure\b", re.IGNORECASE)
 _HEX = re.compile(r"0[xX][0-9A-Fa-f]{1,16}")
 _WHOLE = re.compile(r"\s*[-+]?\d{1,19}\s*")
 _OF_SERVER = {
@@ -34,7 +35,7 @@ _OF_SERVER = {
     ("SOFTNUMA", "OFF"): ("automatic soft-NUMA disabled", True),
 }
 """What ALTER SERVER CONFIGURATION sets that is an option of sp_configure too."""
-_SURE = 92
+_SURE, _MAYBE = 92, 60
 
 
 class ScriptReader:
@@ -44,9 +45,14 @@ class ScriptReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by a call of sp_configure with a name, or one of the statements."""
-        if document.is_binary or _CALL.search(document.text) is None:
+        if document.is_binary:
             return None
-        return Likeness(_SURE, "statements that configure SQL Server")
+        if _CALL.search(document.text) is not None:
+            return Likeness(_SURE, "statements that configure SQL Server")
+        if _MENTION.search(document.text) is None:
+            return None
+        has_call = any(each.what == "option" for each in read_statements(document.text))
+        return Likeness(_MAYBE, "calls of sp_configure") if has_call else None
 
     def read(self, document: Document, version: str | None) -> Sequence[Dump]:
         """Read it."""

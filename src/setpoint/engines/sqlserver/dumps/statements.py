@@ -1,11 +1,13 @@
 """The statements of a script that configure: sp_configure, RECONFIGURE, and those of ALTER.
 
 Facts: the manual, "sp_configure", "RECONFIGURE", "ALTER SERVER CONFIGURATION", "ALTER DATABASE SCOPED
-CONFIGURATION", "EXECUTE" (a procedure's name alone runs it at the beginning of a batch only), in our own words.
+CONFIGURATION", "EXECUTE" (a procedure's name alone runs it at the beginning of a batch only), in our own
+words.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ _BEGINNINGS = (
     "RECONFIGURE", "RETURN", "SELECT", "SET", "UPDATE", "USE", "WAITFOR", "WHILE",
 )  # fmt: skip
 _END = Word("end", "", 0, 0)
+_SPACED = re.compile(r" (?=[,)])|(?<=\() ")
 _LITERALS = frozenset({"number", "text", "placeholder"})
 
 
@@ -173,7 +176,7 @@ class _Script:
             fault = "an expression stands where the procedure takes a number"
         yield Statement(
             "option",
-            place.line,
+            (name or place).line,
             column=(value or place).column,
             name="" if name is None else name.text,
             text=None if value is None else value.text,
@@ -255,10 +258,10 @@ class _Script:
             if words and self._here.is_word(*_BEGINNINGS):
                 break
             words.append(self._next())
-        split = next((at for at, word in enumerate(words) if word.text in {"=", "("}), len(words))
-        if split == len(words) and len(words) > 1:
-            split = len(words) - 1
-        value = words[split:][1:] if split < len(words) and words[split].text == "=" else words[split:]
+        split = next((at for at, word in enumerate(words) if _begins_value(word)), len(words))
+        value = words[split:]
+        if value and value[0].text == "=":
+            value = value[1:]
         if not value or not split:
             return
         yield Statement(
@@ -266,7 +269,12 @@ class _Script:
             place.line,
             column=value[0].column,
             name=" ".join(word.text for word in words[:split]),
-            text=" ".join(word.text for word in value),
+            text=_SPACED.sub("", " ".join(word.text for word in value)),
             is_conditional=self._is_conditional(),
             is_placeholder=any(word.kind == "placeholder" for word in value),
         )
+
+
+def _begins_value(word: Word) -> bool:
+    """Tell whether the name of what is set ends here."""
+    return word.text in {"=", "("} or word.is_word("ON", "OFF")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from setpoint.engines.plan import Request
-from setpoint.engines.sqlserver.dialect import GRAMMAR, PREFIX, folded_sql, quote_literal
+from setpoint.engines.sqlserver.dialect import quote_literal
+from setpoint.engines.sqlserver.dialect.entries import entry_source, entry_value
 from setpoint.engines.sqlserver.dialect.statements import MOVED
 from setpoint.errors import UnavailableError
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 def entry(parameter: str) -> Request:
     """Answer the request."""
-    return Request(text=f"SELECT {_value(parameter)} {_source(parameter)};")
+    return Request(text=f"SELECT {entry_value(parameter)} {entry_source(parameter)};")
 
 
 def unless_moved(request: Request, parameter: str, entry: SettingText) -> Request:
     """Answer a request whose batch ends with an error instead, where the entry is not this one by then."""
     wanted = quote_literal(entry if isinstance(entry, str) else "")
     guard = (
-        f"IF NOT EXISTS (SELECT 1 {_source(parameter)} AND {_value(parameter)} = {wanted})\n"
+        f"IF NOT EXISTS (SELECT 1 {entry_source(parameter)} AND {entry_value(parameter)} = {wanted})\n"
         f"BEGIN THROW {MOVED}, N'its entry was changed in this very moment', 1; END;"
     )
     return replace(request, ahead=(guard,))
@@ -37,17 +38,3 @@ def read_entry(parameter: str, reply: Reply) -> SettingText:
         message = f"the server does not list {parameter}"
         raise UnavailableError(message, next_step="observe again")
     return str(reply.rows[0][0])
-
-
-def _value(parameter: str) -> str:
-    if GRAMMAR.fold_name(parameter).startswith(PREFIX):
-        return "CONVERT(nvarchar(60), value)"
-    return "CONVERT(nvarchar(60), CONVERT(bigint, value))"
-
-
-def _source(parameter: str) -> str:
-    folded = GRAMMAR.fold_name(parameter)
-    if folded.startswith(PREFIX):
-        name = quote_literal(folded.removeprefix(PREFIX))
-        return f"FROM sys.database_scoped_configurations WHERE LOWER(name) = {name}"
-    return f"FROM sys.configurations WHERE {folded_sql('name')} = {quote_literal(folded)}"

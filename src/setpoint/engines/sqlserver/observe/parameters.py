@@ -8,12 +8,11 @@ from setpoint.catalog import Context, Dimension, Kind, Parameter
 from setpoint.engines.sqlserver.dialect import GRAMMAR, PREFIX, find_known, find_scoped
 from setpoint.engines.sqlserver.dialect.knowledge import FIXED, NOT_ON_MANAGED_INSTANCE, SELF_CONFIGURING
 from setpoint.engines.sqlserver.dialect.marks import ADVANCED, engine_context
+from setpoint.engines.sqlserver.dialect.scoped_parameters import SCOPED_CONTEXT, known_scoped_parameter
 
 if TYPE_CHECKING:
-    from setpoint.engines.sqlserver.dialect import KnownScoped
     from setpoint.engines.sqlserver.observe.reply import OptionRow, ScopedRow
 
-_SCOPED_CONTEXT = "ALTER DATABASE SCOPED CONFIGURATION"
 _OTHER = "other"
 """The category of what came with a version later than our knowledge."""
 
@@ -49,31 +48,9 @@ def scoped_parameter(row: ScopedRow) -> Parameter:
         name=PREFIX + row.name.lower(),
         kind=Kind.STRING,
         context=Context.IMMEDIATE,
-        engine_context=_SCOPED_CONTEXT,
+        engine_context=SCOPED_CONTEXT,
         folds_case=True,
         category=_OTHER,
-    )
-
-
-def known_scoped_parameter(known: KnownScoped) -> Parameter:
-    """Answer the parameter of a database-scoped configuration by what the manual says."""
-    kinds = {"bool": Kind.BOOL, "enum": Kind.ENUM, "minutes": Kind.DURATION}
-    kind = kinds.get(known.kind, Kind.INTEGER)
-    low, high = known.bounds or (None, None)
-    default = known.default if kind is Kind.ENUM else int(known.default)
-    return Parameter(
-        name=known.parameter,
-        kind=kind,
-        context=Context.IMMEDIATE,
-        engine_context=_SCOPED_CONTEXT,
-        unit="min" if known.kind == "minutes" else None,
-        default=bool(default) if kind is Kind.BOOL else default,
-        min=low,
-        max=high,
-        values=known.words,
-        folds_case=kind is Kind.ENUM,
-        category=known.category,
-        description=known.description,
     )
 
 
