@@ -22,6 +22,8 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 _MOST_CONTROLS = 0.02
 """Control characters a text may have, as a share of its length; a dumped binary has far more."""
 
+_NO_CONTROLS = dict.fromkeys(set(range(32)) - set(map(ord, "\t\n\r\f\v")))
+
 
 class Shelf(Protocol):
     """The files beside a document. Paths are relative to its folder; absolute ones never answer."""
@@ -60,7 +62,7 @@ class Document:
     def of(cls, path: str, body: bytes, shelf: Shelf | None = None) -> Document:
         """Decode a file's bytes: by its mark, as UTF-8, else byte by byte."""
         text = _decode(body)
-        controls = sum(character < " " and character not in "\t\n\r\f\v" for character in text)
+        controls = len(text) - len(text.translate(_NO_CONTROLS))
         is_binary = "\0" in text or controls > len(text) * _MOST_CONTROLS
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         return cls(path, text, is_binary, shelf or EmptyShelf())

@@ -31,9 +31,7 @@ class Offline(MysqlEngine):
 
     def connect(self, target: Target, *, is_read_only: bool) -> Driver:
         client, now = self._client, lambda: datetime.now(UTC)
-        return OfflineDriver(
-            target.instance, client.native, self._version, client.carry, now, self._desk
-        )
+        return OfflineDriver(target.instance, client.native, self._version, client.carry, now, self._desk)
 
 
 class OfflineMariadb(Offline, MariadbEngine):

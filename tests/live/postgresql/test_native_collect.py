@@ -90,7 +90,7 @@ def test_rows_come_back_as_a_driver_brings_them(client):
     text = (
         "SELECT * FROM (VALUES"
         " (1, NULL, '', true, 1.50, 'a,b', '(x)', E'two\nlines', E'q\"u\\\\o', 'ü€', ':x'),"
-        " (2, 'n', ' ', false, NULL, 'NULL', '\"\"', E'\\t', '\\', '@setpoint end', '$$')) AS t"
+        " (2, 'n', ' ', false, NULL, 'NULL', '\"\"', E'\\t', '\\', '@setpoint end', '$$')) AS told(told)"
     )
     target = Target(instance="pg", address=client.server.dsn, secret=lambda: None)
     driver = ENGINE.connect(target, is_read_only=True)

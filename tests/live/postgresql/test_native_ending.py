@@ -149,6 +149,21 @@ def test_another_script_may_end_it_earlier(client, tmp_path_factory):
     assert (states(told)[-1], told.end) == ((1, "back done"), "done")
 
 
+def test_what_cannot_be_read_at_the_deadline_is_not_called_back(client):
+    steps = plan_steps(client.server, {"work_mem": "48MB"})
+    order = order_of(4, Back(parameter="work_mem", ours="48MB"))
+    whole = job()
+    parts = NATIVE.opening(whole) + NATIVE.applying(whole, steps, order) + NATIVE.closing(whole)
+    main = client.server.data_dir / "postgresql.conf"
+    with client.start(parts) as process:
+        wait_until(lambda: "step 2 done" in client.output)
+        stood = main.read_text()
+        main.write_text(f"{stood}work_mem = = 5\n")
+        process.communicate(timeout=60)
+    main.write_text(stood)
+    assert states(read_frames(client.output, "out"))[-1] == (1, "back left")
+
+
 # ---------------------------------------------------------------------------------------------------- pg_cron
 
 

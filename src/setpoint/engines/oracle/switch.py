@@ -8,18 +8,15 @@ changed. Not verified on an engine.
 Facts: PL/SQL Packages and Types Reference, DBMS_SCHEDULER; the Reference, JOB_QUEUE_PROCESSES.
 """
 
-# ruff: noqa: S608 - names and texts are quoted
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.catalog import Kind, Version
 from setpoint.config.override import LinkState
-from setpoint.config.revision import canonical, content_hash
 from setpoint.engines.oracle import observe
 from setpoint.engines.oracle.apply import way_back
-from setpoint.engines.oracle.dialect import GRAMMAR, executing, quote_literal, standing
+from setpoint.engines.oracle.dialect import GRAMMAR, scheduler
 from setpoint.engines.order import Armed
 from setpoint.engines.plan import Request
 from setpoint.errors import InputError
@@ -30,12 +27,9 @@ if TYPE_CHECKING:
     from setpoint.catalog import Catalog, Parameter
     from setpoint.config.configuration import SettingText
     from setpoint.config.observation import Observation
-    from setpoint.engines.oracle.apply import WayBack
     from setpoint.engines.order import Back, Order
     from setpoint.engines.port import Reply
 
-_ACTION_CHARACTERS = 4000
-"""The most that the scheduler takes as a job's block."""
 _LETTERS = (("T", 40), ("G", 30), ("M", 20), ("K", 10))
 _ROLE = "(SELECT MAX(database_role) FROM v$database)"
 _GROUND = """
@@ -74,7 +68,7 @@ class SchedulerSwitch:
             actions = [_action(back, observation, catalog) for back in order.backs]
         except InputError as fault:
             return _failed(fault.what)
-        yield Request(text=_arming(order, actions), is_read_only=False)
+        yield Request(text=scheduler.arming(order, actions), is_read_only=False)
         return (yield from self.look(order))
 
     def look(self, order: Order) -> Generator[Request, Reply, Armed]:
@@ -82,20 +76,24 @@ class SchedulerSwitch:
         without = yield from _obstacle()
         if without is not None:
             return without
-        reply = yield Request(text=_looking(order))
+        reply = yield Request(text=scheduler.looking(order))
         if not reply.rows:
             return Armed(state=LinkState.DISARMED, detail="its jobs are not there")
-        if len(reply.rows) < len(order.backs) or any(row[1] != _mark(order) for row in reply.rows):
+        if len(reply.rows) < len(order.backs) or any(
+            row[1] != scheduler.job_mark(order) for row in reply.rows
+        ):
             return _failed("its jobs are others than were ordered")
         broken = next((row for row in reply.rows if row[2] != "TRUE" or row[3] != "0"), None)
         if broken is not None:
             return _failed(f"job {broken[0]} failed or is disabled: see USER_SCHEDULER_JOB_RUN_DETAILS")
         when = order.deadline.isoformat()
-        return Armed(state=LinkState.ARMED, detail=f"{len(reply.rows)} jobs {_prefix(order)}n at {when}")
+        return Armed(
+            state=LinkState.ARMED, detail=f"{len(reply.rows)} jobs {scheduler.job_prefix(order)}n at {when}"
+        )
 
     def disarm(self, order: Order) -> Generator[Request, Reply, Armed]:
         """Take the jobs away."""
-        yield Request(text=f"BEGIN\n{_dropping(order)}\nEND;", is_read_only=False)
+        yield Request(text=f"BEGIN\n{scheduler.dropping(order)}\nEND;", is_read_only=False)
         return Armed(state=LinkState.DISARMED)
 
 
@@ -126,24 +124,11 @@ def _action(back: Back, observation: Observation, catalog: Catalog) -> str:
     way = way_back(back, observation, catalog)
     if way is None:
         raise InputError(f"the server does not list {back.parameter}")
-    action = _block(way, _spellings(way.parameter, back.ours))
-    if len(action) > _ACTION_CHARACTERS:
+    ours = _spellings(way.parameter, back.ours)
+    action = scheduler.put_back(way.parameter.name, way.sid, ours, way.statements)
+    if len(action) > scheduler.ACTION_CHARACTERS:
         raise InputError(f"the texts of {back.parameter} are too long for a job")
     return action
-
-
-def _block(way: WayBack, ours: tuple[str, ...]) -> str:
-    found = standing(way.parameter.name, quote_literal(way.sid))
-    wanted = ", ".join(quote_literal(f"={text}") for text in ours)
-    running = "\n".join(f"    {executing(statement)}" for statement in way.statements)
-    return f"""DECLARE
-  found_ VARCHAR2(4000);
-BEGIN
-  SELECT {found} INTO found_ FROM dual;
-  IF found_ IN ({wanted}) THEN
-{running}
-  END IF;
-END;"""
 
 
 def _spellings(parameter: Parameter, ours: SettingText) -> tuple[str, ...]:
@@ -160,47 +145,3 @@ def _spellings(parameter: Parameter, ours: SettingText) -> tuple[str, ...]:
         return (str(plain),)
     exact = (f"{plain >> shift}{letter}" for letter, shift in _LETTERS if plain % (1 << shift) == 0)
     return (str(plain), *exact)
-
-
-def _prefix(order: Order) -> str:
-    return f"SETPOINT_{hashlib.sha256(order.override.encode()).hexdigest()[:16].upper()}_"
-
-
-def _mark(order: Order) -> str:
-    """Answer what the jobs of this very order are marked with."""
-    return f"setpoint {content_hash(canonical((order.backs, order.deadline)))}"
-
-
-def _looking(order: Order) -> str:
-    return f"""
-SELECT job_name, comments, enabled, TO_CHAR(failure_count) FROM user_scheduler_jobs
-WHERE INSTR(job_name, {quote_literal(_prefix(order))}) = 1 ORDER BY job_name"""
-
-
-def _dropping(order: Order) -> str:
-    return f"""  FOR job_ IN (SELECT job_name FROM user_scheduler_jobs
-    WHERE INSTR(job_name, {quote_literal(_prefix(order))}) = 1) LOOP
-    DBMS_SCHEDULER.DROP_JOB(job_name => job_.job_name, force => TRUE);
-  END LOOP;"""
-
-
-def _arming(order: Order, actions: list[str]) -> str:
-    lines = ["BEGIN", _dropping(order)]
-    for number, action in enumerate(actions, start=1):
-        name = quote_literal(f"{_prefix(order)}{number}")
-        lines.append(f"""  DBMS_SCHEDULER.CREATE_JOB(job_name => {name}, job_type => 'PLSQL_BLOCK',
-    job_action => {_long(action)},
-    start_date => TO_TIMESTAMP_TZ({quote_literal(_moment(order))}, 'YYYY-MM-DD"T"HH24:MI:SS.FFTZH:TZM'),
-    enabled => FALSE, auto_drop => TRUE, comments => {quote_literal(_mark(order))});
-  DBMS_SCHEDULER.SET_ATTRIBUTE({name}, 'restart_on_failure', TRUE);
-  DBMS_SCHEDULER.ENABLE({name});""")
-    return "\n".join([*lines, "END;"])
-
-
-def _long(text: str) -> str:
-    """Write a text of several lines as a literal."""
-    return " || CHR(10) || ".join(quote_literal(line) for line in text.split("\n"))
-
-
-def _moment(order: Order) -> str:
-    return order.deadline.isoformat(timespec="microseconds")

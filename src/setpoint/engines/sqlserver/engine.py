@@ -127,8 +127,10 @@ class SqlServerEngine:
         return RULES
 
     def native(self) -> Native | None:
-        """Answer nobody: it has no client of its own."""
-        return None
+        """Answer who writes scripts for sqlcmd; not verified on an engine."""
+        from setpoint.engines.sqlserver.native import SqlcmdClient
+
+        return SqlcmdClient()
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -195,3 +195,8 @@ def test_old_prefixed_and_vendor_versions_are_numbers():
 def test_listings_of_others_are_not_claimed(text):
     document = document_of(text)
     assert [reader.kind for reader in READERS if reader.recognise(document)] == []
+
+
+def test_the_null_of_secure_file_priv_is_a_text():
+    dump = read("Variable_name\tValue\nsecure_file_priv\tNULL\nport\t1\ninit_file\tNULL\n")
+    assert values_of(dump) == {"secure_file_priv": "NULL", "port": 1, "init_file": None}

@@ -84,6 +84,7 @@ def test_a_line_means_what_mariadb_10_11_makes_of_it(line, wanted):
         ("binlog_row_image=mi", ("MINIMAL", None, [])),
         ("innodb_stats_method=abc", (None, None, ["error"])),
         ("myisam_recover_options=FORCE,BACKUP", ("FORCE,BACKUP", None, [])),
+        ("skip_name_resolve=false", (True, None, [])),
         ("Max_connections=7", (7, None, ["error"])),
         ("max_conn=7", (7, None, ["error"])),
     ],

@@ -12,6 +12,7 @@ from tests.engines.postgresql.dumps import test_other_kinds, test_query_output
 from tests.engines.postgresql.dumps.reading import SAMPLES, document_of
 
 from setpoint.engines.document import Document
+from setpoint.engines.postgresql.dialect import conf
 from setpoint.engines.postgresql.dumps import readers
 
 OWN = [*test_query_output.SHAPES, test_query_output.DRDS, test_query_output.VIEW, test_other_kinds.SCRAPE]
@@ -52,6 +53,8 @@ PIECES += [
     "inf",
     "%",
 ]
+CONF_PIECES = ["work_mem", "x.y", "1", "5MB", "'", "''", "'a'", "\\", " ", "\t", "=", "#", "-", ".", "1.5"]
+CONF_PIECES += ["ü", ":", "\r"]
 MOST_CHARACTERS = 3000
 
 
@@ -114,3 +117,10 @@ def test_mutated_files_are_read_without_a_fault():
 @pytest.mark.slow
 def test_many_mutated_files_are_read_without_a_fault():
     run(20_000, seed=2)
+
+
+@given(st.lists(st.sampled_from(CONF_PIECES), max_size=8))
+@settings(max_examples=500, deadline=None)
+def test_the_short_way_through_a_line_says_what_its_tokens_say(pieces):
+    line = "".join(pieces)
+    assert conf._parse_line(line, 1) == conf._parse_tokens(line, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.config.dump import INSTANCE, DumpSetting, Problem, Severity, Source
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
-from setpoint.engines.mysql.dialect.option_groups import OptionName, understand
+from setpoint.engines.mysql.dialect.option_groups import ZERO_MEANS_ON, OptionName, understand
 from setpoint.engines.mysql.dumps.groups import scope_of
 from setpoint.engines.mysql.dumps.option_names import PATHS, option_names, variable_of
 from setpoint.engines.mysql.dumps.option_values import Taken, take
@@ -184,6 +184,8 @@ class OptionReading:
         is_turned = option.prefixes[-1:] != () and option.prefixes[-1] in _TURNED
         if text is not None or is_turned:
             text = option.mean(text, self.engine)
+            if line.name in ZERO_MEANS_ON[self.engine] and text.lower() != "off":
+                text = "ON"  # seen on MySQL 9.7: whatever else is written, ``false`` included, turns it on
         if is_turned and line.name in PATHS:
             line.value = text == "ON"
             return

@@ -62,7 +62,10 @@ _NO_OPTIONS = frozenset({
     "sql_buffer_result", "sql_log_bin", "sql_log_off", "sql_notes", "sql_quote_show_create",
     "sql_select_limit", "sql_slave_skip_counter", "sql_replica_skip_counter", "sql_warnings", "time_zone",
     "unique_checks", "gtid_executed", "gtid_owned", "gtid_purged", "gtid_binlog_pos", "gtid_binlog_state",
-    "gtid_current_pos", "gtid_slave_pos", "server_uuid",
+    "gtid_current_pos", "gtid_slave_pos", "server_uuid", "large_files_support", "lower_case_file_system",
+    "protocol_version", "server_uid", "system_time_zone", "version_comment", "version_compile_machine",
+    "version_compile_os", "version_compile_zlib", "version_malloc_library", "version_source_revision",
+    "version_ssl_library",
 })  # fmt: skip
 _NEVER_OPTIONS = re.compile(r"have_\w+")
 

@@ -124,9 +124,9 @@ def _integer(text: str, parameter: Parameter, engine: str) -> tuple[int, str] | 
     if sign == "-" and not is_signed:
         return f"{text[:60]!r} is negative" if engine == "mariadb" else (-number * factor, "")
     most = _WRAP >> 1 if is_signed else _WRAP
-    if number >= most or (number * factor >= most and (is_signed or engine == "mysql")):
+    if number >= most or (number * factor >= most and engine == "mysql"):
         return f"{text[:60]!r} is too large a number"
-    number = number * factor % _WRAP
+    number = number * factor % most
     remark = f"of {rest!r} only the first letter is read" if len(rest) > 1 else ""
     return (-number if sign == "-" else number), remark
 

@@ -29,6 +29,8 @@ SESSION_ONLY = frozenset({
 _BOOLS = {"on": True, "true": True, "off": False, "false": False}
 _INTEGER = re.compile(r"[-+]?\d{1,40}")
 _FLOAT = re.compile(r"[-+]?(?:\d{1,40}\.\d{0,40}|\.\d{1,40}|\d{1,40})(?:[eE][-+]?\d{1,3})?")
+_SHOWS_NULL = "secure_file_priv"
+"""MySQL shows the text NULL for it: nothing may be read or written; an empty text allows all."""
 _REFUSED = "{} shows {}, which the catalog of {} does not have"
 
 
@@ -77,6 +79,8 @@ class RunningValues:
     ) -> DumpSetting:
         """Answer the setting of a shown name and text; `kind` is the type the file itself tells."""
         name = name.lower()
+        if text is None and name == _SHOWS_NULL:
+            text = "NULL"
         shown, had_secret = without_secrets(name, text)
         if had_secret:
             self.redacted[name] = None

@@ -8,7 +8,9 @@ a value that may be cut has no meaning, but stays as the report prints it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from setpoint.engines.document import Likeness
@@ -53,21 +55,6 @@ class _Shown:
         return tuple(item for item in ending if item and item != _NULL)
 
 
-@dataclass
-class _Names:
-    """Which parameter is meant by a name that may be cut."""
-
-    version: str | None
-    _known: dict[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
-
-    def of(self, name: str) -> str | None:
-        """Answer the one parameter whose name begins so, None where several do or none."""
-        if name not in self._known:
-            self._known[name] = tuple(each for each in MEANINGS.names if each.startswith(name))
-        found = self._known[name]
-        return found[0] if len(found) == 1 else None
-
-
 class ReportReader:
     """Reads a report."""
 
@@ -93,8 +80,7 @@ class ReportReader:
             read_load_tables(document.tables, collection)
         else:
             sections = tuple(read_sections(document.lines, _TITLE))
-            names = _Names(collection.version)
-            shown = [each for section in sections for each in _from_section(section, names, collection)]
+            shown = [each for section in sections for each in _from_section(section, collection)]
             read_load(document.lines, collection)
         _take(shown, collection)
         if not shown:
@@ -142,7 +128,7 @@ def _from_table(table: Table) -> Iterator[_Shown]:
         yield growing
 
 
-def _from_section(section: Section, names: _Names, collection: Collection) -> Iterator[_Shown]:
+def _from_section(section: Section, collection: Collection) -> Iterator[_Shown]:
     if "Parameter Name" not in section.header or "Begin value" not in section.header:
         return
     growing: _Shown | None = None
@@ -151,23 +137,36 @@ def _from_section(section: Section, names: _Names, collection: Collection) -> It
         if name:
             if growing is not None:
                 yield growing
-            growing = _begin(section, names, collection, line.number, name)
+            growing = _begin(section, collection, line.number, name)
         if growing is not None:
             _grow(growing, section, begin, end)
     if growing is not None:
         yield growing
 
 
-def _begin(section: Section, names: _Names, collection: Collection, line: int, name: str) -> _Shown | None:
+def _begin(section: Section, collection: Collection, line: int, name: str) -> _Shown | None:
     """Begin a parameter; a cut name that may mean several, or none that is known, begins nothing."""
     folded, is_many = name.lower(), _MANY in section.title.lower()
     if section.is_cut(name, 0):
-        found = names.of(folded)
+        found = _meant(folded)
         if found is None:
             collection.warn(f"the name fills its column and may be cut: {folded}...; no setting", line)
             return None
         folded = found
     return _Shown(folded, line, [], [], is_many)
+
+
+def _meant(name: str) -> str | None:
+    """Answer the one parameter whose name begins so, None where several do or none."""
+    order = _names_in_order()
+    start = bisect_left(order, name)
+    found = [each for each in order[start : start + 2] if each.startswith(name)]
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def _names_in_order() -> tuple[str, ...]:
+    return tuple(sorted(MEANINGS.names))
 
 
 def _grow(shown: _Shown, section: Section, begin: str, end: str) -> None:

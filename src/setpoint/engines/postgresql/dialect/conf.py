@@ -37,6 +37,11 @@ _TOKENS = tuple(
     )
 )
 _NAMES = frozenset({"name", "qualified"})
+# What nearly every line is, in one go; tokens decide about all others, and would say the same of these.
+_PLAIN = re.compile(
+    rf"[ \t\r]*({_IDENTIFIER}(?:\.{_IDENTIFIER})?)(?:[ \t\r]*=[ \t\r]*|[ \t\r]+)"
+    rf"('(?:[^'\\\n]|\\.|'')*'|[-+]?[0-9]+[a-zA-Z]*|{_IDENTIFIER})[ \t\r]*(?:#.*)?"
+)
 _SKIPPED = frozenset({"space", "comment"})
 _VALUES = frozenset({"name", "string", "word", "integer", "real"})
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|.)|''", re.DOTALL)
@@ -115,6 +120,14 @@ def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
 def _parse_line(line: str, number: int) -> Entry | Fault | None:
     if line.lstrip(" \t\r")[:1] in {"", "#"}:
         return None
+    plain = _PLAIN.fullmatch(line)
+    if plain is not None:
+        text = _unquote(plain[2]) if plain[2][0] == "'" else plain[2]
+        return Entry(plain[1], text, number, plain.start(2) + 1)
+    return _parse_tokens(line, number)
+
+
+def _parse_tokens(line: str, number: int) -> Entry | Fault | None:
     # A name, an equals sign, a value, and one token too many: no more is needed to judge a line.
     tokens = list(islice((token for token in _tokens(line) if token[0] not in _SKIPPED), 4))
     if not tokens:

@@ -15,6 +15,10 @@ _LAST = """SELECT setting FROM {table}
         WHERE lower(name) = lower({name}) AND sourcefile LIKE '%/postgresql.auto.conf'
         ORDER BY seqno DESC LIMIT 1"""
 
+ARE_FILES_BROKEN = """EXISTS (
+      SELECT FROM pg_catalog.pg_file_settings WHERE name IS NULL AND sourcefile IS NOT NULL)"""
+"""Whether a whole file has a fault, so that what it says is not told."""
+
 OTHERS = r"""EXISTS (
       SELECT FROM pg_catalog.pg_stat_activity
       WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() AND query ~* '\malter\s+system\M')"""

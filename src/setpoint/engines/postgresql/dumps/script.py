@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from setpoint.engines.shapes.table import Table
 
 _DUMP = re.compile(r"^-- PostgreSQL database (?:cluster )?dump", re.MULTILINE)
+_DUMP_WORDS = "-- PostgreSQL database"
 _DUMPED = re.compile(r"^-- Dumped from database version (\d{1,3}(?:\.\d{1,3}){0,2})", re.MULTILINE)
 _SETTING = re.compile(
-    r"^\s*(?:ALTER\s+SYSTEM\s+(?:RE)?SET\s+\"?([\w.]+)"
+    r"^[ \t]*+(?:ALTER\s+SYSTEM\s+(?:RE)?SET\s+\"?([\w.]+)"
     r"|ALTER\s+(?:ROLE|USER|DATABASE)\s+(?:\"(?:[^\"\n]|\"\")+\"|\S+)"
     r"(?:\s+IN\s+DATABASE\s+\S+)?\s+(?:RE)?SET\s+\"?([\w.]+)|SET\s+(?:SESSION\s+|LOCAL\s+)?([\w.]+)\s*(?:=|TO\b))",
     re.IGNORECASE | re.MULTILINE,
 )
 _FOREIGN = re.compile(
-    r"\bSCOPE\s*=|\bSID\s*=|\bRECONFIGURE\b|^\s*GO\s*$|\bSET\s+(?:GLOBAL|PERSIST)\b|@@",
+    r"\bSCOPE\s*=|\bSID\s*=|\bRECONFIGURE\b|^[ \t]*+GO[ \t;]*$|\bSET\s+(?:GLOBAL|PERSIST)\b|@@",
     re.IGNORECASE | re.MULTILINE,
 )
 _LOOKED_AT = 200_000
@@ -53,13 +54,11 @@ class ScriptReader:
         if document.is_binary:
             return None
         head = document.text[:_LOOKED_AT]
-        if _DUMP.search(head):
+        if _DUMP_WORDS in head and _DUMP.search(head):
             return Likeness(99, "the head line of pg_dump")
-        if _FOREIGN.search(head):
-            return None
         found = [name for match in _SETTING.finditer(head) for name in match.groups() if name]
         known = sum(map(is_name, found))
-        if not known or known * 2 < len(found):
+        if not known or known * 2 < len(found) or _FOREIGN.search(head):
             return None
         return Likeness(92, f"statements that set {known} of its parameters")
 

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from setpoint.catalog import Kind
 from setpoint.config.dump import INSTANCE, Dump, DumpSetting, Problem, Severity, Source
-from setpoint.engines.canonical import Meaning
 from setpoint.engines.postgresql.dialect.secrets import is_secret, masked
 from setpoint.engines.postgresql.dumps.hooks import fault_of_hook
 from setpoint.engines.postgresql.dumps.placeholder import fault_of_placeholder
@@ -22,6 +21,7 @@ from setpoint.engines.postgresql.dumps.typed import MEANINGS, guessed, parameter
 
 if TYPE_CHECKING:
     from setpoint.config.dump import Sample
+    from setpoint.engines.canonical import Meaning
 
 ENGINE = "postgresql"
 _LONGEST_SHOWN = 60
@@ -153,16 +153,22 @@ class Sheet:
         meaning = MEANINGS.mean(name, raw, self.version)
         if meaning is None:
             return self._judged_unknown(name, raw, place)
-        parameter = parameter_of(name, self.version)
-        if not meaning.fault and parameter is not None and parameter.kind is Kind.ENUM and raw != raw.strip():
-            meaning = Meaning(None, None, f"{name}: the word has a space beside it")
-        fault = meaning.fault or fault_of_hook(name, meaning.value)
+        fault = self._fault_of(name, raw, meaning)
         if not fault:
             return meaning
-        is_shown = meaning.fault and len(raw) <= _LONGEST_SHOWN and masked(name, raw) == raw
-        message = meaning.fault if is_shown else f"{name}: the value is not accepted"
-        self.error(place.line, f"{name}: {fault}" if fault is not meaning.fault else message, place.column)
+        self.error(place.line, fault, place.column)
         return None
+
+    def _fault_of(self, name: str, raw: str, meaning: Meaning) -> str:
+        """Say why the server would refuse a text; empty where it takes it. No secret is repeated."""
+        if meaning.fault:
+            is_shown = len(raw) <= _LONGEST_SHOWN and masked(name, raw) == raw
+            return meaning.fault if is_shown else f"{name}: the value is not accepted"
+        parameter = parameter_of(name, self.version)
+        if parameter is not None and parameter.kind is Kind.ENUM and raw != raw.strip():
+            return f"{name}: the word has a space beside it"
+        fault = fault_of_hook(name, meaning.value)
+        return f"{name}: {fault}" if fault else ""
 
     def _judged_unknown(self, name: str, raw: str, place: Place) -> Meaning | None:
         """Judge a name that no catalog in question knows: only a module's may be anything."""

@@ -53,9 +53,9 @@ def _attempt(job: Job, number: int, text: str) -> list[str]:
         empty = _sealing(job, number, "''", "")
         return [*words.run_statements(ended), *words.when("ran", [empty])]
     asked = statements[places[-1]]
-    rows = f"FROM (\n{asked}\n) AS told"
+    rows = f"FROM (\n{asked}\n) AS setpoint_row"
     ended[places[-1]] = _sealing(
-        job, number, "coalesce(string_agg(to_json(told::text)::text, E'\\n'), '')", rows
+        job, number, "coalesce(string_agg(to_json(setpoint_row::text)::text, E'\\n'), '')", rows
     )
     return words.run_statements(ended)
 

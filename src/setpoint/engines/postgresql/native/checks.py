@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.engines.native import MARK
 from setpoint.engines.postgresql.dialect import GRAMMAR, quote_literal
-from setpoint.engines.postgresql.dialect.entries import last_entry
+from setpoint.engines.postgresql.dialect.entries import ARE_FILES_BROKEN, last_entry
 from setpoint.engines.postgresql.dialect.knowledge import MASK
 from setpoint.engines.postgresql.dialect.statements import LOCK_KEYS
 from setpoint.engines.postgresql.native import words
@@ -30,7 +31,7 @@ def refuse_where(kind: str, condition: str, **told: str) -> list[str]:
 def refuse_by(kind: str, refusal: str) -> list[str]:
     """Refuse where an expression answers a refusal's JSON object and not NULL."""
     # The answer is sent to the server and back, to be printed as it is.
-    printed = [f"SELECT {quote_literal(f'@setpoint refused {kind} ')} || :'setpoint_refusal';"]
+    printed = [f"SELECT {quote_literal(f'{MARK}refused {kind} ')} || :'setpoint_refusal';"]
     printed += words.keep(go="off", going="off", end="failed")
     failed = [
         *words.keep(state=":LAST_ERROR_SQLSTATE"),
@@ -99,8 +100,7 @@ def _check_entries(steps: Sequence[Step]) -> Iterator[str]:
     for step in touched:
         if holds_secret(prior_of(step)):
             yield words.remark(f"{step.parameter} holds a secret, so its entry cannot be compared")
-    is_broken = "EXISTS (SELECT FROM pg_file_settings WHERE name IS NULL AND sourcefile IS NOT NULL)"
-    yield from refuse_where("base", is_broken, why="'the server''s files are broken'")
+    yield from refuse_where("base", ARE_FILES_BROKEN, why="'the server''s files are broken'")
     if known:
         yield from refuse_by("base", _first_moved(known))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.engines.postgresql.dialect import knowledge, quote_literal
-from setpoint.engines.postgresql.dialect.entries import kept_text, last_entry
+from setpoint.engines.postgresql.dialect.entries import ARE_FILES_BROKEN, kept_text, last_entry
 from setpoint.engines.postgresql.native import words
 
 if TYPE_CHECKING:
@@ -31,13 +31,17 @@ def by_major(make: Callable[[int], Sequence[str]]) -> list[str]:
 
 
 def is_entry(parameter: str, text: SettingText) -> str:
-    """Answer an SQL condition: the entry is this text (None: there is none), as the server persists it."""
+    """Answer an SQL condition: the entry is this text (None: there is none), as the server persists it.
+
+    It does not hold where the files are broken, as what stands there is not told then.
+    """
     entry = f"({last_entry(quote_literal(parameter))})"
     if text is None:
-        return f"{entry} IS NULL"
+        return f"NOT {ARE_FILES_BROKEN} AND {entry} IS NULL"
     if knowledge.is_quoted_list(parameter, NEWEST):
         entry = f"""replace(replace({entry}, '"', ''), ' ', '')"""
-    return f"{entry} IS NOT DISTINCT FROM {quote_literal(kept_text(parameter, text, NEWEST) or '')}"
+    kept = quote_literal(kept_text(parameter, text, NEWEST) or "")
+    return f"NOT {ARE_FILES_BROKEN} AND {entry} IS NOT DISTINCT FROM {kept}"
 
 
 def load_files(messages: Sequence[str]) -> list[str]:
@@ -68,7 +72,7 @@ def put_back(
     done = [words.tell(f"back {number} done")]
     failed = [words.tell(f"back {number} failed"), *words.keep(end="failed")]
     written = [*writing, *words.when("ran", words.judge(is_back)), *words.when("ran", done, otherwise=failed)]
-    left = [words.note(f"{parameter} was changed by somebody else and is left alone")]
+    left = [words.note(f"{parameter} was changed by somebody else, or cannot be read, and is left alone")]
     left.append(words.tell(f"back {number} left"))
     return [
         *words.judge(is_back),

@@ -109,7 +109,9 @@ def run_statements(statements: Sequence[str]) -> list[str]:
 def quiet(statement: str) -> str:
     """End a statement so that its rows are not printed."""
     if is_query(statement):
-        return f"SELECT count(told::text) AS setpoint_told FROM (\n{statement}\n) AS told \\gset"  # noqa: S608 - the statement is whole
+        return (
+            f"SELECT count(setpoint_row::text) AS setpoint_told FROM (\n{statement}\n) AS setpoint_row \\gset"  # noqa: S608 - the statement is whole
+        )
     return ended(statement)
 
 

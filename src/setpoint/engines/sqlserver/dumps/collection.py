@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from setpoint.config.dump import INSTANCE, Dump, DumpSetting, Problem, Sample, Severity
+from setpoint.config.dump import Dump, DumpSetting, Problem, Sample, Severity
 from setpoint.engines.sqlserver.dialect import NAME
 
 if TYPE_CHECKING:
@@ -68,6 +68,3 @@ class Collection:
 def database_scope(name: str) -> str:
     """Answer the scope of a database's own settings; ``?`` stands for one that the file does not name."""
     return f"database:{name or '?'}"
-
-
-__all__ = ["INSTANCE", "Collection", "database_scope"]

@@ -7,10 +7,11 @@ begins so (error 15124 where several do, 15123 where none does), in any case.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from functools import cache
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from setpoint.catalog import Kind
 from setpoint.engines.canonical import Meaning, amount
 from setpoint.engines.meanings import Meanings
 from setpoint.engines.sqlserver.dialect import GRAMMAR, NAME, PREFIX, find_known
@@ -37,6 +38,11 @@ def option_names() -> dict[str, str]:
     return {name.lower(): name for name in names if name}
 
 
+@cache
+def _in_order() -> tuple[str, ...]:
+    return tuple(sorted(option_names()))
+
+
 def is_option(name: str) -> bool:
     """Tell whether this is the whole name of an option, without asking the catalogs."""
     return find_known(name) is not None
@@ -45,9 +51,11 @@ def is_option(name: str) -> bool:
 def named(name: str) -> tuple[str, ...]:
     """Answer the options that a name or its beginning stands for, as the vendor writes them."""
     known, folded = option_names(), name.strip().lower()
-    if folded in known:
-        return (known[folded],)
-    return tuple(full for short, full in known.items() if folded and short.startswith(folded))
+    if not folded or folded in known:
+        return (known[folded],) if folded else ()
+    order = _in_order()
+    start = bisect_left(order, folded)
+    return tuple(known[each] for each in takewhile(lambda each: each.startswith(folded), order[start:]))
 
 
 def uncut(name: str) -> tuple[str, bool]:
@@ -92,9 +100,3 @@ def _plain(text: str, *, is_switch: bool = False) -> Meaning:
     if not _NUMBER.fullmatch(bare):
         return Meaning(bare or None)
     return Meaning(bare == "1") if is_switch and bare in _BOUNDS_OF_SWITCH else Meaning(int(bare))
-
-
-def is_number_option(name: str) -> bool:
-    """Tell whether only a number is taken, as sp_configure does for all its options."""
-    parameter = MEANINGS.parameter(name)
-    return parameter is None or parameter.kind is not Kind.ENUM

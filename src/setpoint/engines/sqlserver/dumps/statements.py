@@ -24,6 +24,8 @@ _BEGINNINGS = (
 )  # fmt: skip
 _END = Word("end", "", 0, 0)
 _SPACED = re.compile(r" (?=[,)])|(?<=\() ")
+_LONGEST_NAME = 7
+"""Words and dots of a name with server, database, owner and procedure."""
 _LITERALS = frozenset({"number", "text", "placeholder"})
 
 
@@ -129,7 +131,9 @@ class _Script:
     def _skip_procedure(self) -> bool:
         """Go by a procedure's name, in parts or not, and tell whether it is sp_configure."""
         start, last = self._at, self._here
-        while self._here.kind in {"word", "name"} or self._here.text == ".":
+        while self._at - start < _LONGEST_NAME and (
+            self._here.kind in {"word", "name"} or self._here.text == "."
+        ):
             if self._here.text == ".":
                 self._next()
                 continue

@@ -88,7 +88,7 @@ def _end(tokens: list[_Token], at: int) -> int:
 
 def _is_assigning(statement: list[_Token]) -> bool:
     words = [token.text for token in statement if not _BLANK.fullmatch(token.text)]
-    return words[1][:1] == "@" and words[1][:2] != "@@" and words[2:3] == ["="]
+    return words[1:2] != [] and words[1].startswith("@") and words[2:3] == ["="]
 
 
 def _gathered(statement: list[_Token]) -> str:
@@ -99,10 +99,8 @@ def _gathered(statement: list[_Token]) -> str:
         columns += token.word == ","
     names = ", ".join(f"c{number}" for number in range(columns))
     query = "".join(token.text for token in statement).strip()
-    return (
-        f"SET {ROWS} = {ROWS} + ISNULL(N',' + (SELECT * FROM ({query}) AS r_ ({names})"
-        " FOR JSON PATH, INCLUDE_NULL_VALUES), N'')"
-    )
+    rows = f"SELECT * FROM ({query}) AS r_ ({names}) FOR JSON PATH, INCLUDE_NULL_VALUES"  # noqa: S608 - ours
+    return f"SET {ROWS} = {ROWS} + ISNULL(N',' + ({rows}), N'')"
 
 
 def _is_part(tokens: list[_Token], at: int) -> bool:

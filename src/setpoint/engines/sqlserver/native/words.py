@@ -7,8 +7,8 @@ What a script knows from one batch to the next stands in the context of its sess
     setpoint_ours_3  the entry as the third step left it
     setpoint_stay    what the client itself runs at a deadline, and setpoint_due, when
 
-Scripts are plain ASCII, whatever code page the client reads them by. No line of a statement's text begins a
-line of the script, so that none is taken for GO or for a command; no ``$(`` is left for the client to fill in.
+Scripts are plain ASCII, whatever code page the client reads them by. No line of a statement's text begins
+a line of the script, so that none is taken for GO or for a command; no ``$(`` is left to be filled in.
 
 Facts: the manual, "sqlcmd utility", "sp_set_session_context" (2016 and later), "PRINT", "HASHBYTES".
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from setpoint.engines.native import MARK
@@ -24,8 +25,11 @@ from setpoint.engines.sqlserver.native.rows import DECLARED, ROWS, gathering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 STATE = "CONVERT(nvarchar(20), SESSION_CONTEXT(N'setpoint'))"
+SAID = "PRINT N'-- ' + REPLACE(LEFT(ERROR_MESSAGE(), 900), NCHAR(10), N' ');"
+"""Prints what was caught, for whoever runs the script."""
 _PIECE = re.compile(r"[^\n]{1,800}")
 _SAFE = re.compile(r"(?:(?!\$\()[ -~])+|\$(?=\()|.", re.DOTALL)
 _PLAIN = re.compile(r"[ -~]+")
@@ -52,9 +56,19 @@ def batch(condition: str, lines: Iterable[str]) -> str:
     return f"IF {condition}\nBEGIN\n{inner}END;\nGO\n"
 
 
+def moment(at: datetime) -> str:
+    """Write a time as the server's ``SYSUTCDATETIME()`` is compared with it."""
+    return f"N'{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}'"
+
+
 def keep(name: str, value: str) -> str:
-    """Keep a value, a literal or a variable, for the batches to come."""
+    """Keep a value for the batches to come: a plain literal or a variable, a procedure takes no more."""
     return f"EXEC sys.sp_set_session_context @key = N'{name}', @value = {value};"
+
+
+def turn(state: str) -> str:
+    """Turn the script's state into another."""
+    return keep("setpoint", f"N'{state}'")
 
 
 def kept(name: str, kind: str) -> str:
