@@ -1,4 +1,4 @@
-"""Material of imports: small files of every kind that is read, and the samples beside the house where they are.
+"""Material of imports: small files of every kind that is read, and the samples where they are at hand.
 
 Each comes with lines that may stand in such a file and hold a secret. The files are our own.
 """
@@ -29,6 +29,9 @@ _SQL = (
     f"CREATE LOGIN app WITH PASSWORD = N'{SECRET}';",
 )
 _BATCH = (f"report_password\t{SECRET}", f"wsrep_sst_auth\troot:{SECRET}")
+_VERTICAL = (
+    f"*************************** 99. row ***************************\nVariable_name: report_password\n        Value: {SECRET}",
+)
 _ARGUMENTS = (f"--password={SECRET}", f"--report-password={SECRET}")
 _PLANTS = {
     "cnf": _CNF,
@@ -39,6 +42,7 @@ _PLANTS = {
     "arguments": _ARGUMENTS,
 }
 _BY_SAMPLE = {
+    "vertical": _VERTICAL,
     "variables": _BATCH,
     "print_defaults": _ARGUMENTS,
     "printdef": _ARGUMENTS,

@@ -47,8 +47,11 @@ def amount(value: float, parameter: Parameter, grammar: Grammar) -> Meaning:
     if parameter.kind not in {Kind.SIZE, Kind.DURATION} or unit is None or value < 0:
         return Meaning(value)
     name, step = _UNITS[unit.dimension]
+    if isinstance(value, int):  # exact above 2^53 too
+        whole, rest = divmod(value * unit.factor, step)
+        return Meaning(whole if not rest else value * unit.factor / step, name)
     total = value * unit.factor / step
-    return Meaning(int(total) if float(total).is_integer() else total, name)
+    return Meaning(int(total) if total.is_integer() else total, name)
 
 
 def text_of(value: Canonical, unit: str | None, parameter: Parameter, grammar: Grammar) -> str:
@@ -59,8 +62,11 @@ def text_of(value: Canonical, unit: str | None, parameter: Parameter, grammar: G
     if isinstance(value, bool) or unit is None or own is None:
         return parameter.format(value, grammar)
     step = next(step for name, step in _UNITS.values() if name == unit)
+    if isinstance(value, int):
+        whole, rest = divmod(value * step, own.factor)
+        return str(whole) if not rest else str(value * step / own.factor)
     amount_own = value * step / own.factor
-    return f"{int(amount_own) if float(amount_own).is_integer() else amount_own}"
+    return str(int(amount_own)) if amount_own.is_integer() else str(amount_own)
 
 
 def canonical_among(catalogs: tuple[Catalog, ...], name: str, text: str) -> Meaning | None:

@@ -34,7 +34,7 @@ def printed(server, statement: str, options: list[str]) -> str:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_variables_are_read_as_the_server_shows_them(mysql_family_each, shape):
     server = mysql_family_each
-    shown = dict(by_hand(server, "SHOW GLOBAL VARIABLES"))
+    shown = {str(name): str(text) for name, text in by_hand(server, "SHOW GLOBAL VARIABLES")}
     (dump,) = read_all(document_of(printed(server, "SHOW GLOBAL VARIABLES", SHAPES[shape])))
     assert dump.engine == server.binaries.kind
     assert dump.version == ".".join(map(str, server.binaries.version))

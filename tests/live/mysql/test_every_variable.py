@@ -27,6 +27,11 @@ from setpoint.errors import SetpointError
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+TOLD = tuple(
+    f"blocked: {why}"
+    for why in ("the server runs", "no Galera provider is loaded", "innodb_buffer_pool_size_auto_min (")
+)
+"""What a plan says of variables that this very server would not take, or not take back."""
 WORDS = {
     "character_set_server": "latin1",
     "character_set_client": "latin1",
@@ -123,7 +128,7 @@ def test_every_dynamic_variable_ends_where_it_began(mysql_family_each):
             continue
         tried += 1
         said = bench.change(parameter.name, text)
-        if said and "no way back" not in said:
+        if said and not said.startswith(TOLD):
             faults[f"{parameter.name}={text}"] = said
     assert not faults, "\n".join(f"{name}: {said}" for name, said in faults.items())
     assert tried > 300, f"only {tried} of {len(dynamic)} could be tried"

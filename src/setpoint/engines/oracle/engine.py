@@ -131,8 +131,10 @@ class OracleEngine:
         return RULES
 
     def native(self) -> Native | None:
-        """Answer nobody: it has no client of its own."""
-        return None
+        """Answer who writes scripts for SQL*Plus; not verified on an engine."""
+        from setpoint.engines.oracle.native import SqlplusClient
+
+        return SqlplusClient()
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -101,7 +101,7 @@ def _obstacle() -> Generator[Request, Reply, Armed | None]:
     """Answer why there is no switch here, or none that would act; None where nothing is in the way."""
     reply = yield Request(
         text=_GROUND.format(role=_ROLE),
-        fallbacks=(_GROUND.format(role="NULL"), f"SELECT {_ROLE}, NULL, NULL, NULL FROM dual"),
+        fallbacks=(_GROUND.format(role="NULL"), f"SELECT {_ROLE}, NULL, NULL, NULL FROM dual"),  # noqa: S608 - constants
     )
     ground = _Ground(*reply.rows[0])
     if ground.role not in (None, "PRIMARY"):

@@ -106,6 +106,13 @@ def test_a_report_in_html_has_whole_names_and_lists():
     ]
 
 
+def test_a_rule_without_all_its_columns_is_no_fault():
+    dump = read(
+        STATSPACK.replace("----------------------------- ---------------------------------", "-" * 29)
+    )
+    assert dump.kind == "STATSPACK report"
+
+
 def test_a_report_without_parameters_says_so():
     dump = read("STATSPACK report for\n\nnothing\n")
     assert dump.settings == ()

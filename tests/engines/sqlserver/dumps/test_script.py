@@ -149,6 +149,14 @@ def test_what_alter_server_configuration_sets_is_read():
     }
 
 
+def test_what_alter_server_configuration_cannot_mean_has_no_value():
+    dump = read("ALTER SERVER CONFIGURATION SET PROCESS AFFINITY CPU = '0 TO 3\n")
+    assert values_of(dump) == {"PROCESS AFFINITY CPU": None}
+    assert problems_of(dump) == [["error", 1]]
+    strange = read(f"EXEC sp_configure 'locks', 5000\nALTER SERVER CONFIGURATION SET 'X' = 5;{TAIL}")
+    assert values_of(strange) == {"locks": 5000}
+
+
 def test_passwords_in_a_script_are_not_kept():
     dump = read(f"CREATE LOGIN x WITH PASSWORD = 'hunter2';\nEXEC sp_configure 'locks', 5000{TAIL}")
     assert "hunter2" not in repr(dump)

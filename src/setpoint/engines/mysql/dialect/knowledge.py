@@ -179,8 +179,12 @@ FIXED = re.compile(
 _SECRET = re.compile(
     r"(?:^|_)(?:password|passwd|passphrase|secret|auth_string)$|^wsrep_sst_auth$|_keyring_.*_secret"
 )
+_NO_SECRET = frozenset(
+    {"disconnect_on_expired_password", "old_passwords", "strict_password_validation", "validate_password"}
+)
 _SECRET_IN_TEXT = re.compile(
-    r"(?P<before>(?:password|passwd|pwd)\s*=\s*|://[^/\s:@]*:)[^\s'&@;]+", re.IGNORECASE
+    r"(?P<before>(?:password|passwd|pwd)\s*=\s*)[^\s'&@;]+|(?P<login>://[^/\s:@]*:)[^\s'&@;]+(?=@)",
+    re.IGNORECASE,
 )
 
 
@@ -193,11 +197,15 @@ def unit_of(name: str) -> str | None:
 
 def is_secret(name: str) -> bool:
     """Tell whether a variable is a secret itself."""
-    return _SECRET.search(name) is not None
+    return name not in _NO_SECRET and _SECRET.search(name) is not None
 
 
 def masked(name: str, text: str | None) -> str | None:
     """Answer a variable's text without the secrets in it; a switch about passwords holds none."""
     if not text or text in ("ON", "OFF", "0", "1"):
         return text
-    return MASK if is_secret(name) else _SECRET_IN_TEXT.sub(rf"\g<before>{MASK}", text)
+    return MASK if is_secret(name) else _SECRET_IN_TEXT.sub(_masked_after, text)
+
+
+def _masked_after(match: re.Match[str]) -> str:
+    return f"{match['before'] or match['login']}{MASK}"

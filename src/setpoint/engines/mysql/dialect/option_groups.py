@@ -51,7 +51,7 @@ ACCUMULATING = frozenset(
 )
 """Options that may stand several times: each line adds to those before it."""
 ZERO_MEANS_ON = {"mysql": frozenset({"skip_name_resolve"}), "mariadb": frozenset[str]()}
-"""Options that take ``=0`` for a bare flag (MySQL 9.7 shows TRUE; ``=OFF`` is FALSE)."""
+"""Options that take whatever is not OFF for a bare flag (MySQL 9.7 shows TRUE for ``=0``)."""
 
 _SHARED = ("mysqld", "server")
 _OF_KIND: dict[Kind, tuple[str, ...]] = {
@@ -99,7 +99,7 @@ class OptionName:
             return "ON" if text == "0" else "OFF"
         if last == "enable":
             return "OFF" if text == "0" else "ON"
-        if text is None or (text == "0" and self.name in ZERO_MEANS_ON[kind]):
+        if text is None or (self.name in ZERO_MEANS_ON[kind] and text.upper() != "OFF"):
             return "ON"
         return text
 

@@ -174,7 +174,7 @@ def _grow(shown: _Shown, section: Section, begin: str, end: str) -> None:
     is_full = section.is_cut(begin, 1) or (bool(end) and section.is_cut(end, 2))
     if shown.begin and not shown.is_many:
         before = shown.begin[-1]
-        is_broken = len(before) % section.widths[1] == 0
+        is_broken = section.is_cut(before, 1) and len(before) % section.widths[1] == 0
         shown.begin[-1] = f"{before}{begin}" if is_broken else f"{before} {begin}"
         shown.end[-1] += end
         shown.is_cut = is_full

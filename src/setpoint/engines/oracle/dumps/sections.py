@@ -35,7 +35,7 @@ class Section:
 
     def is_cut(self, cell: str, place: int) -> bool:
         """Tell whether a cell fills its column, so that something may be missing behind it."""
-        return len(cell) >= self.widths[place]
+        return place < len(self.widths) and len(cell) >= self.widths[place]
 
 
 def read_sections(lines: Sequence[str], *titles: str) -> Iterator[Section]:

@@ -119,8 +119,9 @@ class _Script:
         known = _OF_SERVER.get((statement.name.upper(), (statement.text or "").upper()))
         name = known[0] if known else statement.name
         value: Canonical | None = known[1] if known else statement.text
-        if statement.is_placeholder:
-            self.collection.error(f"{name}: a placeholder stands there", statement.line, statement.column)
+        fault = "a placeholder stands there" if statement.is_placeholder else statement.fault
+        if fault:
+            self.collection.error(f"{name}: {fault}", statement.line, statement.column)
             value = None
         self.settings.append(DumpSetting(name=name, raw=statement.text, value=value, line=statement.line))
 

@@ -266,8 +266,9 @@ class _Script:
         value = words[split:]
         if value and value[0].text == "=":
             value = value[1:]
-        if not value or not split:
+        if not value or not split or not all(word.kind == "word" for word in words[:split]):
             return
+        is_broken = any(word.kind == "mark" and word.text in {"'", '"', "[", "]"} for word in value)
         yield Statement(
             "server",
             place.line,
@@ -275,6 +276,7 @@ class _Script:
             name=" ".join(word.text for word in words[:split]),
             text=_SPACED.sub("", " ".join(word.text for word in value)),
             is_conditional=self._is_conditional(),
+            fault="a quote or a bracket is not closed" if is_broken else "",
             is_placeholder=any(word.kind == "placeholder" for word in value),
         )
 

@@ -78,7 +78,10 @@ def _guards(steps: Sequence[Step]) -> str:
             *tell_why("refused right", "@why"),
         ],
     )
-    return batch(f"{STATE} = N'go'", [*ESCAPES, "DECLARE @why nvarchar(4000) = N'';", *body])
+    # A batch that the server does not even take leaves the state as it was: no end of that is a good one.
+    return batch(f"{STATE} = N'go'", [turn("checking")]) + batch(
+        f"{STATE} = N'checking'", [*ESCAPES, "DECLARE @why nvarchar(4000) = N'';", *body]
+    )
 
 
 def _refuse_unless(condition: str, kind: str, fields: dict[str, str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 What a script knows from one batch to the next stands in the context of its session::
 
-    setpoint         refused; go (nothing was refused); checked (all guards held); failed
+    setpoint         refused; go (nothing was refused); checking; checked (all guards held); failed
     setpoint_begun   the number of the last step that was begun
     setpoint_ours_3  the entry as the third step left it
     setpoint_stay    what the client itself runs at a deadline, and setpoint_due, when
