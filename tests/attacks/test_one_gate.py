@@ -229,6 +229,7 @@ INTAKE: dict[str, Attempt] = {"keep": lambda i, p: i.keep(SHOP, p.dumps)}
 BUNDLES: dict[str, Attempt] = {
     "collect": lambda b, _p: b.collect(SHOP),
     "export": lambda b, p: b.export(p.made),
+    "export_temporary": lambda b, _p: b.export_temporary(SHOP, WISH),
     "export_back": lambda b, _p: b.export_back(SHOP),
     "accept": lambda b, p: b.accept(p.result, "x.out"),
     "void": lambda b, p: b.void(p.bundle.sheet.id, because="lost"),

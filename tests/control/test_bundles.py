@@ -7,11 +7,16 @@ from datetime import timedelta
 
 import pytest
 
+from setpoint import Setpoint
 from setpoint.config.bundle import BundleState
 from setpoint.config.configuration import Instance
 from setpoint.config.drift import DriftClass
+from setpoint.config.override import LinkKind, LinkState, OverrideState
 from setpoint.control import change
+from setpoint.control.overrides import ending
+from setpoint.control.overrides.wish import Wish
 from setpoint.engines.simulated.client import Client
+from setpoint.engines.simulated.server import server_at, set_clock
 from setpoint.errors import (
     ApplyError,
     InputError,
@@ -219,3 +224,57 @@ def test_its_drift_is_judged_for_a_week_and_its_plans_say_how_old_they_are(setpo
     _, drifts = change.drift(context, FAR, is_fresh=False)
     assert drifts[0].drift_class is DriftClass.STALE
     assert "last seen 69" in drifts[0].explanation
+
+
+WISH = Wish(settings={"sort_memory": "64MB"}, seconds=3600, because="it burns")
+
+
+def test_a_temporary_change_is_armed_over_there_and_is_an_override_here(setpoint, far):
+    look(setpoint, far)
+    bundle = setpoint.bundles.export_temporary(FAR, WISH)
+    assert setpoint.overrides.all() == ()
+    setpoint.bundles.accept(carry(far, bundle), "far.out")
+    assert far.persisted["sort_memory"] == "64MB"
+    (override,) = setpoint.overrides.all()
+    assert override.state is OverrideState.ACTIVE
+    assert [(link.kind, link.state) for link in override.links] == [(LinkKind.TARGET_SWITCH, LinkState.ARMED)]
+    assert setpoint.drift(FAR)[1][0].drift_class is DriftClass.IN_SYNC
+
+
+def test_it_is_over_once_that_is_heard_and_not_before(setpoint, far):
+    look(setpoint, far)
+    setpoint.bundles.accept(carry(far, setpoint.bundles.export_temporary(FAR, WISH)), "far.out")
+    (override,) = setpoint.overrides.all()
+    late = override.deadline + timedelta(minutes=5)
+    set_clock(far.address, lambda: late)
+    context = replace(setpoint._context, now=lambda: late, moment=lambda: None)
+    with pytest.raises(UnavailableError, match="nothing was heard"):
+        ending.end_if_over(context, override.id)
+    later = Setpoint(context)
+    result = carry(far, later.bundles.collect(FAR), now=late.timestamp)
+    assert "sort_memory" not in far.persisted
+    later.bundles.accept(result, "far.out")
+    ending.end_if_over(context, override.id)
+    (override,) = later.overrides.all()
+    assert (override.state, override.ended_by) == (OverrideState.ENDED, LinkKind.TARGET_SWITCH)
+    assert not later.verify_audit().faults
+
+
+def test_one_that_stands_still_after_its_deadline_is_told_and_not_closed(setpoint, far):
+    look(setpoint, far)
+    setpoint.bundles.accept(carry(far, setpoint.bundles.export_temporary(FAR, WISH)), "far.out")
+    (override,) = setpoint.overrides.all()
+    server = server_at(far.address)
+    server.jobs.clear()
+    late = override.deadline + timedelta(minutes=5)
+    context = replace(setpoint._context, now=lambda: late, moment=lambda: None)
+    later = Setpoint(context)
+    later.bundles.accept(carry(far, later.bundles.collect(FAR), now=late.timestamp), "far.out")
+    with pytest.raises(RefusedError, match="stands still"):
+        ending.end_if_over(context, override.id)
+
+
+def test_an_override_is_not_started_over_a_network_that_is_not_there(setpoint, far):
+    look(setpoint, far)
+    with pytest.raises(InputError, match="files alone"):
+        setpoint.overrides.start(FAR, WISH)

@@ -312,6 +312,14 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["web", "--undo", "--emergency", "now"], "--undo"),
         (["web", "-o", "FOLDER/none/x.sql"], "none"),
     ],
+    "bundle override": [
+        (["nobody", "sort_memory=8MB", "--for", "1h", *WHY], "nobody"),
+        (["web", "sort_memory", "--for", "1h", *WHY], "sort_memory"),
+        (["web", "sort_memory=8MB", "--for", "soon", *WHY], "soon"),
+        (["web", "sort_memory=8MB", *WHY], "--for"),
+        (["web", "sort_memory=8MB", "--for", "1h"], "--because"),
+        (["web", "sort_memory=8MB", "--for", "1h", *WHY, "-o", "FOLDER/none/x.sql"], "none"),
+    ],
     "bundle verify": [
         (["/no/such.sql"], "/no/such.sql"),
         (["FOLDER/broken.yaml"], "no bundle"),

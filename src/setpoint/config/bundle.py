@@ -12,6 +12,8 @@ from typing import Annotated
 
 import msgspec
 
+from setpoint.config.override import Override
+
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -63,6 +65,8 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """A bundle that was issued here, and what came of it in words."""
 
     sheet: Sheet
+    override: Override | None = None
+    """The override it begins over there, as it was let through."""
     state: BundleState = BundleState.ISSUED
     used_at: AwareTime | None = None
     told: str = ""

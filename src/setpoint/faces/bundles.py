@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from setpoint.config.bundle import Issued, Sheet
     from setpoint.control.bundles.accepting import Accepted
     from setpoint.control.bundles.issuing import Bundle
+    from setpoint.control.overrides.wish import Wish
     from setpoint.engines.plan import Plan
 
 LASTS = issuing.LASTS
@@ -38,6 +39,11 @@ class Bundles(Front):
     ) -> Bundle:
         """Issue a script that carries out a plan; raises what applying it would raise before it connects."""
         return issuing.export(self._context, made, accept_risk=accept_risk, emergency=emergency, lasts=lasts)
+
+    @witnessed(Right.BREAK_GLASS, "name")
+    def export_temporary(self, name: str, wish: Wish) -> Bundle:
+        """Issue a script that sets something for a while; what takes it back is armed over there first."""
+        return issuing.export_temporary(self._context, name, wish)
 
     @witnessed(Right.APPLY, "name")
     def export_back(self, name: str, *, lasts: timedelta = LASTS) -> Bundle:

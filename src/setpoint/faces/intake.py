@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from setpoint.config.observation import Observation
 
 
-def read_files(paths: Iterable[str], *, engine: str = "", version: str = "") -> Iterator[Dump]:
+def read_files(
+    paths: Iterable[str], *, engine: str = "", version: str = "", is_validating: bool = False
+) -> Iterator[Dump]:
     """Read files and folders of any engine, one dump a file; needs no store.
 
     `engine` and `version` are your word where a file does not tell. Raises `NotFoundError` for a path or an
     engine that is not there, `InputError` for a file that cannot be read. A file that is no database's is
-    a dump without an engine, whose problem says what it looks like.
+    a dump without an engine, whose problem says what it looks like. With `is_validating` a server's own
+    program, where one is on this machine, is asked about configuration files; its word joins the problems.
     """
+    if is_validating:
+        from setpoint.control.intake.validating import read_validated
+
+        return read_validated(paths, engine=engine, version=version)
     return reading.read_paths(paths, engine=engine, version=version)
 
 

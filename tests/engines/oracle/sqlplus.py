@@ -18,6 +18,11 @@ from tests.engines.oracle.plsql import Reader
 
 _LINE_CHARACTERS = 2499
 _COMMANDS = ("SET ", "VARIABLE ", "WHENEVER ", "ALTER SESSION ", "--", "EXIT")
+_PIECE = re.compile(
+    r"UNISTR\('(?P<unistr>[\\0-9A-F]+)'\)|CHR\((?P<chr>\d+)\)|'(?P<text>(?:[^']|'')*)'|text_(?!\w)"
+)
+_ANY = re.sub(r"P<[a-z]+>", ":", _PIECE.pattern)
+_JOINED = re.compile(rf"(?:{_ANY})(?: \|\| (?:{_ANY}))*")
 _LESSER = {942, 1031, 1039, 1219, 1720, 41900}
 
 
@@ -132,10 +137,28 @@ class Script(Reader):
         return super().handled(fault)
 
     def assign(self, name, expression):
-        if name.startswith(":"):
+        if name == "text_":
+            self.variables[name] = self.joined(expression)
+        elif name.startswith(":"):
             self.binds[name[1:]] = self.value(expression)
         else:
             super().assign(name, expression)
+
+    def joined(self, expression):
+        """Put a text together; the session would take what stands in it for its own words."""
+        assert _JOINED.fullmatch(expression), expression
+        made = ""
+        for match in _PIECE.finditer(expression):
+            if match["unistr"] is not None:
+                units = match["unistr"].replace("\\", "")
+                made += bytes.fromhex(units).decode("utf-16-be", "surrogatepass")
+            elif match["chr"] is not None:
+                made += chr(int(match["chr"]))
+            elif match["text"] is not None:
+                made += match["text"].replace("''", "'")
+            else:
+                made += self.variables["text_"]
+        return made
 
     def simple(self, text):
         if text == "NULL":

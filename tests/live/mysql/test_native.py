@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from tests.live.mysql.scene import by_hand, running, target_of
 
 from setpoint.config.layers import Layer, LayerKind
 from setpoint.config.resolve import resolve
+from setpoint.engines.frames import read_frames
 from setpoint.engines.order import Back, Order
 from setpoint.engines.plan import Plan, Request, Step, StepKind
 from setpoint.engines.planner import make_plan
@@ -24,7 +26,11 @@ pytestmark = pytest.mark.live
 DESIRED = {"max_connections": "171", "innodb_io_capacity": "321", "sort_buffer_size": "4M"}
 EVENTS = "SELECT COUNT(*) FROM information_schema.events WHERE event_name LIKE 'setpoint%'"
 NONSENSE = Step(kind=StepKind.SET, do=(Request(text="this is no statement", is_read_only=False),))
-NASTY = r"""SET @a = 'it''s \\ // \g $(x) &b :c "d` -- e' # f"""
+NASTY = (
+    r"""SET @a = 'it''s \\ // \g $(x) &b :c "d` -- e' # f""",
+    "SET @a = 'it''s\nDELIMITER ;\n// \"x` ; -- y\n@setpoint end done'",
+    "SET @a = '\u00e9\u20ac' /* // */",
+)
 
 
 @pytest.fixture
@@ -146,11 +152,14 @@ def test_a_plan_is_carried_out_and_seen_at_the_end(client):
     assert (again.refused, again.refusal["parameter"], again.steps) == ("base", made.steps[0].parameter, [])
 
 
-def test_values_arrive_as_they_are_meant(client):
-    made = plan(client, {"init_connect": NASTY})
-    told = client.tell(client.native.applying(job(), made.steps, None))
-    assert told.end == "done"
-    assert running(client.server, "init_connect") == NASTY
+@pytest.mark.parametrize("text", NASTY)
+def test_values_arrive_as_they_are_meant(client, text):
+    made = plan(client, {"init_connect": text})
+    whole = dataclasses.replace(job(), bundle=text)
+    told = client.tell(client.native.applying(whole, made.steps, None), asking(client), given=whole)
+    assert (told.bundle, told.end) == (text, "done")
+    assert running(client.server, "init_connect") == text
+    assert looked(client, told).settings == look(client)[0].settings
 
 
 def test_where_the_base_moved_nothing_is_written(client):
@@ -228,6 +237,12 @@ def test_a_login_with_the_least_rights_may(client):
     assert lesser.tell(client.native.applying(job(), made.steps, None)).end == "done"
 
 
+def test_what_cannot_be_asked_is_told_in_the_servers_words(client):
+    told = client.tell(client.native.asking(job(), 1, Request(text="SELECT no_such_column")))
+    assert (told.refused, told.answers, told.end) == ("statement", {}, "failed")
+    assert "'no_such_column'" in told.refusal["why"]
+
+
 def test_while_another_holds_the_instance_nothing_is_written(client):
     made = plan(client, DESIRED)
     with closing(client.engine.connect(target_of(client.server), is_read_only=False)) as driver:
@@ -239,8 +254,6 @@ def test_while_another_holds_the_instance_nothing_is_written(client):
 def test_a_tampered_result_is_found_out(client):
     output = client.carry(client.script(asking(client)))
     client.folder.joinpath("out.txt").write_text(output.replace("max_connections", "max_connection5", 1))
-    from setpoint.engines.frames import read_frames
-
     told = read_frames(client.output, "out.txt")
     with pytest.raises(TamperedError, match="answer 1"):
         told.answer(1, SEAL)
@@ -294,8 +307,6 @@ def test_without_a_scheduler_the_client_stays_and_ends_it_itself(client):
     with client.start(client.script(script, asking(client))) as process:
         await_that(lambda: running(client.server, "max_connections") == "171", "it was written")
         process.communicate(timeout=60)
-    from setpoint.engines.frames import read_frames
-
     told = read_frames(client.output, "out.txt")
     assert (told.end, told.armed["state"]) == ("done", "armed")
     assert "this client stays" in told.armed["detail"]

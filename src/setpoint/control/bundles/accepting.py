@@ -14,11 +14,13 @@ import msgspec
 
 from setpoint.catalog import Version
 from setpoint.config.bundle import BundleKind, BundleState, Issued
-from setpoint.control import gate, words
+from setpoint.config.override import EndReason, Link, LinkKind, LinkState, OverrideState
+from setpoint.control import gate, overridden, words
 from setpoint.control.bundles.issuing import job_of
 from setpoint.control.change import let_go_of
 from setpoint.control.incidents import note_incidents
-from setpoint.control.logbook import Logbook
+from setpoint.control.logbook import Logbook, Work
+from setpoint.control.overrides.ending import REVIEW_WITHIN
 from setpoint.control.past import find_made
 from setpoint.engines.frames import read_frames
 from setpoint.engines.port import Reply
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     from setpoint.config.configuration import Instance
     from setpoint.config.drift import Drift
     from setpoint.config.observation import Observation
+    from setpoint.config.override import Override
     from setpoint.control.context import Context
     from setpoint.control.permit import Permit
     from setpoint.engines.frames import Told
+    from setpoint.engines.plan import Plan
     from setpoint.store.registers import Kept
 
 _REFUSALS = {
@@ -42,7 +46,7 @@ _REFUSALS = {
     "identity": "the bundle was run on another instance than it was issued for",
     "base": "the instance was changed since the plan was made, and nothing was written",
     "right": "the login it was run with may not do it, and nothing was written",
-    "unarmed": "no way back could be armed over there, and nothing was written",
+    "server": "the server over there did not let the script come to its work",
 }
 
 
@@ -173,8 +177,11 @@ def _applied(
     """Note an apply that happened over there as if it had happened here, step by step."""
     sheet = kept.value.sheet
     made = find_made(context, sheet.plan)
+    if kept.value.override is not None and _is_over(told, made):
+        return _over(context, kept, kept.value.override, told, seen, catalog, permit)
     let_go = let_go_of(context, context.head()[1], made)
-    logbook = Logbook(context, made, work="undo" if sheet.kind is BundleKind.BACK else "apply")
+    work: Work = "undo" if sheet.kind is BundleKind.BACK else "apply"
+    logbook = Logbook(context, made, work=work if kept.value.override is None else "override")
     logbook.begin(permit)
     for step in told.steps:
         number = step.number - 1
@@ -192,7 +199,60 @@ def _applied(
     except ApplyError as fault:
         _close(context, kept, BundleState.FAILED, fault.what, permit)
         raise
+    if kept.value.override is not None:
+        _begin(context, kept.value.override, told, observation, permit)
     return Accepted(_close(context, kept, BundleState.USED, "", permit), observation, verified.drifts)
+
+
+def _is_over(told: Told, made: Plan) -> bool:
+    """Tell whether a temporary change was taken back already, by the very client that began it."""
+    back = {step.number for step in told.steps if step.state == "back done"}
+    return told.end == "done" and back >= {n for n, s in enumerate(made.steps, start=1) if s.parameter}
+
+
+def _begin(context: Context, override: Override, told: Told, seen: Observation, permit: Permit) -> None:
+    """Note an override that runs over there, with what ends it there."""
+    active = msgspec.structs.replace(
+        override, state=OverrideState.ACTIVE, active_at=seen.at, links=(_link(told, seen),)
+    )
+    detail = {"until": override.deadline.isoformat(timespec="seconds"), "because": override.because}
+    overridden.put(context, None, active, "override.active", detail, actor=permit.actor)
+
+
+def _over(
+    context: Context,
+    kept: Kept[Issued],
+    override: Override,
+    told: Told,
+    seen: Observation,
+    catalog: Catalog,
+    permit: Permit,
+) -> Accepted:
+    """Note an override that came and went over there before anything was heard of it."""
+    link = _link(told, seen)
+    ended = msgspec.structs.replace(
+        override,
+        state=OverrideState.ENDED,
+        active_at=override.started_at,
+        links=(link,),
+        ending_at=override.deadline,
+        ending_by="setpoint",
+        ending_why=EndReason.DEADLINE,
+        ended_at=seen.at,
+        ended_by=link.kind,
+        review_due_at=context.now() + REVIEW_WITHIN,
+    )
+    observation = _keep(context, seen, catalog)
+    overridden.put(context, None, ended, "override.ended", {"by": link.kind.value}, actor=permit.actor)
+    return Accepted(_close(context, kept, BundleState.USED, "", permit), observation)
+
+
+def _link(told: Told, seen: Observation) -> Link:
+    armed = told.armed or {}
+    # Where the server has no switch, the client itself stays until the deadline.
+    is_switch = armed.get("state") == LinkState.ARMED.value
+    kind = LinkKind.TARGET_SWITCH if is_switch else LinkKind.GUARD_PROCESS
+    return Link(kind=kind, state=LinkState.ARMED, at=seen.at, detail=str(armed.get("detail", ""))[:200])
 
 
 def _verified(

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import msgspec
 
 from setpoint.catalog import Version
 from setpoint.config.bundle import BundleKind, Issued, Sheet
 from setpoint.control import admission, gate, notary, overridden, proposals
 from setpoint.control.bundles import paper
 from setpoint.control.identity import bundle_seal, store_keys
-from setpoint.control.past import find_made, way_back
+from setpoint.control.overrides.admission import admit_override
+from setpoint.control.overrides.orders import first_order
+from setpoint.control.overrides.starting import over_budget_of, override_of, plan_override
+from setpoint.control.overrides.wish import checked
+from setpoint.control.past import find_made, keep_plan, way_back
 from setpoint.control.standing import is_base_current
+from setpoint.control.urgency import moves_of
 from setpoint.control.watch import last_seen
 from setpoint.engines.native import Job
 from setpoint.errors import InputError, OverBudgetError, RefusedError, StalePlanError
@@ -22,7 +29,9 @@ from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
     from setpoint.config.configuration import Instance
+    from setpoint.config.override import Override
     from setpoint.control.context import Context
+    from setpoint.control.overrides.wish import Wish
     from setpoint.control.permit import Permit
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan
@@ -92,6 +101,32 @@ def export(
     return _exported(context, permit, made, BundleKind.APPLY, lasts)
 
 
+def export_temporary(context: Context, name: str, wish: Wish) -> Bundle:
+    """Issue a script that sets something for a while, and arms over there what takes it back at its deadline.
+
+    It is let through as the override that it is; the time counts from now, whenever the script is run. Raises
+    what starting an override raises before it connects.
+    """
+    permit = gate.require(context, Right.BREAK_GLASS, name)
+    wish = checked(wish)
+    revision, configuration = context.head()
+    observation, catalog = last_seen(context, name, configuration.instance(name))
+    made = plan_override(context, name, wish.settings, observation, catalog, revision.id if revision else "")
+    made = msgspec.structs.replace(made, over_budget=over_budget_of(context, made, observation, catalog))
+    if made.over_budget and not wish.accept_risk:
+        raise OverBudgetError(
+            made.over_budget, where=name, next_step="accept the risk by name, or ask for less"
+        )
+    moves = moves_of({step.parameter: step.text for step in made.steps if step.parameter}, observation)
+    permit = admit_override(context, moves, wish.seconds, observation, catalog)
+    _check_not_under_way(context, name)
+    id_ = f"{name}/o{uuid4().hex[:10]}"
+    override = override_of(context, id_, wish, f"b{uuid4().hex[:10]}", made, permit)
+    keep_plan(context, made, permit.actor)
+    lasts = timedelta(seconds=wish.seconds)
+    return _exported(context, permit, made, BundleKind.APPLY, min(lasts, _LONGEST), override)
+
+
 def export_back(context: Context, name: str, *, lasts: timedelta = LASTS) -> Bundle:
     """Issue a script that takes the last apply back; raise `RefusedError` where there is none."""
     permit = gate.require(context, Right.APPLY, name)
@@ -122,7 +157,14 @@ def issued(context: Context, name: str = "") -> tuple[Issued, ...]:
     return tuple(sorted(chosen, key=lambda each: (each.sheet.issued_at, each.sheet.id), reverse=True))
 
 
-def _exported(context: Context, permit: Permit, made: Plan, kind: BundleKind, lasts: timedelta) -> Bundle:
+def _exported(
+    context: Context,
+    permit: Permit,
+    made: Plan,
+    kind: BundleKind,
+    lasts: timedelta,
+    override: Override | None = None,
+) -> Bundle:
     if made.is_empty:
         raise RefusedError(
             "there is nothing to do", where=made.instance, next_step="nothing needs to be done"
@@ -133,14 +175,18 @@ def _exported(context: Context, permit: Permit, made: Plan, kind: BundleKind, la
     version = observation.facts.version
     request = context.engine_of(instance).observe(Version.parse(version))
     sheet = _sheet(context, permit, made.instance, version, kind, lasts, made)
+    order = None
+    if override is not None:
+        sheet = msgspec.structs.replace(sheet, ends_at=override.deadline)
+        order = first_order(override, instance, at=context.now())
     job = job_of(context, sheet)
     script = (
         native.opening(job)
-        + native.applying(job, made.steps, None)
+        + native.applying(job, made.steps, order)
         + native.asking(job, 1, request)
         + native.closing(job)
     )
-    bundle = _issued(context, permit, sheet, script, native)
+    bundle = _issued(context, permit, sheet, script, native, override)
     return Bundle(
         bundle.sheet,
         bundle.name,
@@ -150,13 +196,21 @@ def _exported(context: Context, permit: Permit, made: Plan, kind: BundleKind, la
     )
 
 
-def _issued(context: Context, permit: Permit, sheet: Sheet, script: str, native: Native) -> Bundle:
+def _issued(
+    context: Context,
+    permit: Permit,
+    sheet: Sheet,
+    script: str,
+    native: Native,
+    override: Override | None = None,
+) -> Bundle:
     """Write a bundle down, then sign it: what is carried away is known here before."""
     sheet, text = paper.write(sheet, script, native, partial(notary.sign, context))
     detail = {
         "kind": sheet.kind.value,
         "expires": sheet.expires_at.isoformat(timespec="seconds"),
         **({"plan": sheet.plan} if sheet.plan else {}),
+        **_told_of(override),
         **permit.detail(),
     }
     with context.store.transaction():
@@ -165,7 +219,7 @@ def _issued(context: Context, permit: Permit, sheet: Sheet, script: str, native:
             proposals.spend(context, permit, f"handed out for {sheet.instance}")
         context.store.bundles.put(
             sheet.id,
-            Issued(sheet=sheet),
+            Issued(sheet=sheet, override=override),
             version=0,
             actor=permit.actor,
             action="bundle.issued",
@@ -174,6 +228,13 @@ def _issued(context: Context, permit: Permit, sheet: Sheet, script: str, native:
             at=context.now(),
         )
     return Bundle(sheet, paper.file_name(sheet), text)
+
+
+def _told_of(override: Override | None) -> dict[str, Any]:
+    if override is None:
+        return {}
+    until = override.deadline.isoformat(timespec="seconds")
+    return {"override": override.id, "until": until, "because": override.because, "ticket": override.ticket}
 
 
 def _sheet(

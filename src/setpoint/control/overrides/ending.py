@@ -23,10 +23,12 @@ from setpoint.control.overrides import chain
 from setpoint.control.overrides.holding import held_instance
 from setpoint.control.overrides.orders import order_now
 from setpoint.control.past import keep_plan
+from setpoint.control.watch import catalog_of
 from setpoint.engines.ending import make_ending, settle
 from setpoint.engines.plan import Prior, Step, StepKind
+from setpoint.engines.session import Verified
 from setpoint.engines.session import observe as look
-from setpoint.errors import HeldError, RefusedError, SetpointError
+from setpoint.errors import HeldError, RefusedError, SetpointError, UnavailableError
 from setpoint.policy.person import Right
 
 if TYPE_CHECKING:
@@ -133,6 +135,8 @@ def finish(context: Context, id_: str, *, link: LinkKind | None = LinkKind.RECON
         raise HeldError(message, where=kept.value.instance, next_step="wait a moment")
     try:
         instance = context.head()[1].instance(kept.value.instance)
+        if instance.is_offline:
+            return _End(context, kept, instance, None, lease, link, is_taking_over=False).hear()
         with held_instance(context, kept.value.instance, instance, permit, is_ending=True) as held:
             driver, is_taking_over = held
             return _End(context, kept, instance, driver, lease, link, is_taking_over).carry_out()
@@ -147,16 +151,54 @@ class _End:
     context: Context
     kept: Kept[Override]
     instance: Instance
-    driver: Driver
+    driver: Driver | None
+    """None where only files reach the instance."""
     lease: Lease
     link: LinkKind | None
     is_taking_over: bool
 
-    def carry_out(self) -> Kept[Override]:
-        """Put back what is ours still, read it back, and close the override."""
-        context, override, engine = self.context, self.kept.value, self.context.engine_of(self.instance)
-        observation, catalog = look(engine, self.driver, override.instance, at=context.now())
-        order, released = order_now(context, override, self.instance, observation, catalog)
+    def hear(self) -> Kept[Override]:
+        """Close the override by what the instance's last file says; raise what keeps it open.
+
+        What was armed over there ends it; here nothing can but listen.
+        """
+        context, override = self.context, self.kept.value
+        due = min(override.deadline, override.ending_at or override.deadline)
+        seen = context.store.snapshots.latest(override.instance)
+        if seen is None or seen.at <= due:
+            raise UnavailableError(
+                f"nothing was heard of {override.instance} since {override.id} should be over",
+                where=override.instance,
+                next_step=f"`setpoint bundle collect {override.instance}`",
+            )
+        catalog = catalog_of(context, self.instance, seen)
+        order, released, ending = self._made(seen, catalog)
+        if not ending.is_over:
+            message = f"{override.id} stands still, by what {override.instance} said last"
+            next_step = f"`setpoint bundle export {override.instance}` puts back what is desired"
+            raise RefusedError(message, where=override.instance, next_step=next_step)
+        if self._owned() or self._is_left_open:
+            self._note(self._settling(ending, order, released), released, seen, catalog)
+        return self._close(order, ending, ending, seen)
+
+    def _note(self, ending: Ending, released: Sequence[str], seen: Observation, catalog: Catalog) -> None:
+        """Note in the journal what somebody else put back."""
+        context = self.context
+        permit = gate.permit_to_end(context, self.kept.value)
+        keep_plan(context, ending.plan, permit.actor)
+        logbook = Logbook(context, ending.plan, work="ending")
+        with context.store.transaction():
+            context.store.leases.check(self.lease)
+            logbook.begin(permit)
+        for number, step in enumerate(ending.plan.steps):
+            logbook.intend(number, step)
+            logbook.done(number)
+        verified = Verified((), was_restarted=False, observation=seen, catalog=catalog)
+        logbook.ended(lambda: verified, let_go=[*released, *ending.clashes])
+
+    def _made(self, observation: Observation, catalog: Catalog) -> tuple[Order, tuple[str, ...], Ending]:
+        context, engine = self.context, self.context.engine_of(self.instance)
+        order, released = order_now(context, self.kept.value, self.instance, observation, catalog)
         revision = context.head()[0]
         ending = make_ending(
             engine,
@@ -166,12 +208,20 @@ class _End:
             revision=revision.id if revision is not None else "",
             released=released,
         )
+        return order, released, ending
+
+    def carry_out(self) -> Kept[Override]:
+        """Put back what is ours still, read it back, and close the override."""
+        context, override, engine = self.context, self.kept.value, self.context.engine_of(self.instance)
+        driver = self.driver
+        if driver is None:
+            return self.hear()
+        observation, catalog = look(engine, driver, override.instance, at=context.now())
+        order, released, ending = self._made(observation, catalog)
         left = ending
         if not ending.plan.is_empty or self._owned() or self._is_left_open:
-            observation, catalog = self._apply(self._settling(ending, order, released), released)
-            left, observation, catalog = settle(
-                engine, self.driver, order, observation, catalog, now=context.now
-            )
+            observation, catalog = self._apply(driver, self._settling(ending, order, released), released)
+            left, observation, catalog = settle(engine, driver, order, observation, catalog, now=context.now)
         if not left.is_over:
             what = "; ".join(f"{each.parameter}: {each.why}" for each in left.plan.blocked) or "read back so"
             message = f"{override.id} cannot be ended: {what}"
@@ -213,12 +263,12 @@ class _End:
         plan = msgspec.structs.replace(ending.plan, steps=(*steps, *ending.plan.steps))
         return dataclass_replace(ending, plan=plan)
 
-    def _apply(self, ending: Ending, released: Sequence[str]) -> tuple[Observation, Catalog]:
+    def _apply(self, driver: Driver, ending: Ending, released: Sequence[str]) -> tuple[Observation, Catalog]:
         context, store, made = self.context, self.context.store, ending.plan
         permit = gate.permit_to_end(context, self.kept.value)
         keep_plan(context, made, permit.actor)
         logbook = Logbook(context, made, work="ending", is_taking_over=self.is_taking_over)
-        application = make_application(context, self.driver, made, permit, logbook, None, is_one_way=True)
+        application = make_application(context, driver, made, permit, logbook, None, is_one_way=True)
         application.check()
         with store.transaction():
             # Whoever has the lease by now goes on without us.
@@ -232,7 +282,7 @@ class _End:
     def _close(self, order: Order, ending: Ending, left: Ending, seen: Observation) -> Kept[Override]:
         context, override = self.context, self.kept.value
         link, at = self._done_by(ending)
-        links = chain.disarm(context, self.driver, order)
+        links = chain.disarm(context, self.driver, order) if self.driver is not None else ()
         now = context.now()
         clashes = _clashes(context, override, left.clashes, seen)
         over = msgspec.structs.replace(

@@ -111,7 +111,7 @@ def propose(context: Context, name: str, wish: Wish) -> Change:
     observation, catalog = observe(context, name)
     settings = _in_force(context, name, wish.settings, catalog)
     if settings is None:
-        made = _plan(context, name, wish.settings, observation, catalog, "")
+        made = plan_override(context, name, wish.settings, observation, catalog, "")
         settings = {step.parameter: step.text for step in made.steps if step.parameter}
     moves = moves_of(settings, observation)
     return propose_override(
@@ -173,14 +173,16 @@ def _start_held(context: Context, permit: Permit, id_: str, wish: Wish, batch: s
     instance = configuration.instance(name)
     with held_instance(context, name, instance, permit) as (driver, is_preempted):
         observation, catalog = look(context.engine_of(instance), driver, name, at=context.now())
-        made = _plan(context, name, wish.settings, observation, catalog, revision.id if revision else "")
-        made = msgspec.structs.replace(made, over_budget=_over_budget(context, made, observation, catalog))
+        made = plan_override(
+            context, name, wish.settings, observation, catalog, revision.id if revision else ""
+        )
+        made = msgspec.structs.replace(made, over_budget=over_budget_of(context, made, observation, catalog))
         if made.over_budget and not wish.accept_risk:
             next_step = "accept the risk by name (--accept-risk), or ask for less"
             raise OverBudgetError(made.over_budget, where=name, next_step=next_step)
         moves = moves_of({step.parameter: step.text for step in made.steps if step.parameter}, observation)
         permit = admit_override(context, moves, wish.seconds, observation, catalog)
-        fresh = _override(context, id_, wish, batch, made, permit)
+        fresh = override_of(context, id_, wish, batch, made, permit)
         kept = _written(context, fresh, made, permit, wish)
         start = _Start(context, instance, driver, permit, made, is_preempted)
         done = start.carry_out(kept)
@@ -274,7 +276,7 @@ class _Start:
             )
 
 
-def _plan(
+def plan_override(
     context: Context,
     name: str,
     settings: Mapping[str, SettingText],
@@ -305,13 +307,15 @@ def _plan(
     return made
 
 
-def _over_budget(context: Context, made: Plan, observation: Observation, catalog: Catalog) -> str:
+def over_budget_of(context: Context, made: Plan, observation: Observation, catalog: Catalog) -> str:
+    """Say why an override could exceed the host's memory; empty where it cannot."""
     instance = context.head()[1].instance(made.instance)
     claims = claims_of(context.engine_of(instance), catalog)
     return weigh(made, claims, observation.facts.with_declared(instance.facts), observation, catalog)[1]
 
 
-def _override(context: Context, id_: str, wish: Wish, batch: str, made: Plan, permit: Permit) -> Override:
+def override_of(context: Context, id_: str, wish: Wish, batch: str, made: Plan, permit: Permit) -> Override:
+    """Make the override that a plan brings, to begin now."""
     managed = {owned.parameter.lower() for owned in context.store.journal.owned(made.instance)}
     held = tuple(
         Held(

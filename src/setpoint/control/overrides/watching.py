@@ -47,6 +47,8 @@ def watch(context: Context, id_: str) -> float:
     if override.state is not OverrideState.ACTIVE:
         return WATCH_SECONDS
     instance = configuration.instance(override.instance)
+    if instance.is_offline:
+        return WATCH_SECONDS
     permit = gate.permit_to_end(context, override)
     try:
         with context.connected(override.instance, instance, permit) as driver:
@@ -85,7 +87,11 @@ def sync_spool(context: Context, open_ones: Sequence[Override]) -> None:
     folder = chain.guardian_folder(context)
     if folder is not None:
         guardian.revive(folder)
-    wanted = {each.id: each for each in open_ones if each.instance in configuration.instances}
+    wanted = {
+        each.id: each
+        for each in open_ones
+        if (instance := configuration.instances.get(each.instance)) is not None and not instance.is_offline
+    }
     for id_ in (kept.keys() | chain.guarded(context)) - wanted.keys():
         if _is_known_over(context, id_):
             let_go(context, id_)
@@ -105,7 +111,8 @@ def _is_known_over(context: Context, id_: str) -> bool:
 def spool(context: Context, override: Override) -> None:
     """Have this host's spool know an open override at once."""
     kept = chain.spool_of(context)
-    if kept is not None and override.instance in context.head()[1].instances:
+    instance = context.head()[1].instances.get(override.instance)
+    if kept is not None and instance is not None and not instance.is_offline:
         with suppress(SetpointError):
             _spool(context, kept, override, kept.order(override.id))
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from setpoint.errors import InputError
-from setpoint.faces.cli.arguments import Duration, InstanceName, check_place, read_text, write_file
+from setpoint.faces.cli.arguments import (
+    Duration,
+    InstanceName,
+    assignments,
+    check_place,
+    read_text,
+    write_file,
+)
 from setpoint.faces.cli.frame import Frame, Verbs, because
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import age_text, moment_text
@@ -86,6 +93,44 @@ def export(
             raise InputError(f"plan {made.hash[:12]} is for {made.instance}", where=name)
         lasts = valid or _default_validity()
         return _written(setpoint.bundles.export(made, lasts=lasts, **reasons), output)
+
+
+@bundle.command("override")
+@click.argument("name", type=InstanceName())
+@click.argument("texts", metavar="PARAMETER=VALUE...", nargs=-1, required=True)
+@click.option("--for", "lasts", type=Duration(), required=True, help="How long, from now on.")
+@click.option("--accept-risk", metavar="REASON", default="", help="Why the memory may be exceeded; audited.")
+@click.option("-o", "--output", metavar="PATH", default=".", help="The file or folder to write to.")
+@because()
+@click.pass_obj
+def override(
+    frame: Frame,
+    name: str,
+    *,
+    texts: tuple[str, ...],
+    lasts: timedelta,
+    accept_risk: str,
+    output: str,
+    because: str,
+    ticket: str,
+) -> Answer:
+    """Write a script that sets something on the instance NAME for a while, in an emergency.
+
+    What takes it back at the deadline is armed over there before anything is written: the server's own
+    scheduler, else the client, which then stays until it is done.
+    """
+    from setpoint.control.overrides.wish import Wish
+
+    wish = Wish(
+        settings=dict(assignments(list(texts), "setting")),
+        seconds=lasts.total_seconds(),
+        because=because,
+        ticket=ticket,
+        accept_risk=accept_risk,
+    )
+    with frame.open() as setpoint:
+        _check_output(setpoint, name, output)
+        return _written(setpoint.bundles.export_temporary(name, wish), output)
 
 
 @bundle.command("verify")

@@ -38,6 +38,7 @@ _TONES = {"error": "bad", "warning": "warn", "note": "dim"}
 @click.option("--version", metavar="VERSION", default="", help="The version, where the files do not tell it.")
 @click.option("--instance", metavar="NAME", type=InstanceName(), help="Keep it as what this instance said.")
 @click.option("--at", type=Moment(), help="When the files were written.  [default: their own time]")
+@click.option("--validate", is_flag=True, help="Ask a server's own program, where one is here, as well.")
 @because("imported")
 @click.pass_obj
 def import_(
@@ -48,6 +49,7 @@ def import_(
     version: str,
     instance: str | None,
     at: datetime | None,
+    validate: bool,
     because: str,
     ticket: str,
 ) -> Answer:
@@ -56,7 +58,8 @@ def import_(
 
     Each file is recognised by its content. With --instance what they say is kept like an observation, with
     its age; what they do not say stays unknown. Ends with 1 when something in them would be refused by the
-    server or cannot be understood, with 2 when a file is no database's.
+    server or cannot be understood, with 2 when a file is no database's. With --validate the server's own
+    program judges configuration files too; it starts nothing, and opens a copy.
 
     A fleet document (YAML; - for stdin) is made the whole configuration instead: what is not in it is taken
     out, and when anything in it is faulty nothing changes.
@@ -66,7 +69,7 @@ def import_(
     setpoint import postgresql.conf --version 16 --json
     """  # noqa: D205, D301 - \b is click's word for "do not rewrap"
     if len(paths) == 1 and _is_fleet(paths[0]):
-        if engine or version or instance or at:
+        if engine or version or instance or at or validate:
             raise InputError("this is a fleet document", next_step="import it without other options")
         text, source = read_text(paths[0])
         with frame.open() as setpoint:
@@ -74,7 +77,7 @@ def import_(
         return committed(revision, edits)
     results = [path for path in paths if _is_result(path)]
     if results:
-        if len(results) < len(paths) or engine or version or instance or at:
+        if len(results) < len(paths) or engine or version or instance or at or validate:
             raise InputError(
                 f"{results[0]} is the result of a bundle",
                 next_step="import it without other files and options",
@@ -82,7 +85,8 @@ def import_(
         return _accept(frame, results)
     if at is not None and instance is None:
         raise InputError("--at is for --instance", next_step="name the instance, or leave --at out")
-    return _read(frame, paths, engine, version, instance, at)
+    files = _read(frame, paths, engine=engine, version=version, is_validating=validate)
+    return _told(frame, files, instance, at)
 
 
 def _is_fleet(path: str) -> bool:
@@ -134,15 +138,19 @@ def _accept(frame: Frame, results: Sequence[str]) -> Answer:
 
 
 def _read(
-    frame: Frame, paths: Sequence[str], engine: str, version: str, instance: str | None, at: datetime | None
-) -> Answer:
+    frame: Frame, paths: Sequence[str], *, engine: str, version: str, is_validating: bool
+) -> list[Dump]:
     from setpoint.faces.intake import read_files
 
     dumps: list[Dump] = []
-    for dump in read_files(paths, engine=engine, version=version):
+    for dump in read_files(paths, engine=engine, version=version, is_validating=is_validating):
         dumps.append(dump)
         if len(dumps) % _TOLD_EVERY == 0:
             frame.say(f"{len(dumps)} files were read")
+    return dumps
+
+
+def _told(frame: Frame, dumps: Sequence[Dump], instance: str | None, at: datetime | None) -> Answer:
     kept: Observation | None = None
     if instance is not None:
         with frame.open() as setpoint:

@@ -15,6 +15,7 @@ from setpoint.engines.mysql.native.message import (
     NOW,
     WELL,
     WHY,
+    as_words,
     attempt,
     comment,
     fence,
@@ -58,7 +59,7 @@ def arm(order: Order, switch: Switch) -> str:
             message(f"SET @setpoint_is_on = COALESCE({_IS_ON}, 0)"),
             attempt(fence(f"{MAY} AND @setpoint_is_on"), creating, f"SET {_ARMED} = 1"),
             message(f"SET {WHY} = IF(@setpoint_is_on, {WHY}, NULL)"),
-            message(say(frame("armed", told={"state": "'armed'", "detail": detail}), MAY)),
+            message(say(frame("armed", told={"state": "'armed'", "detail": as_words(detail)}), MAY)),
         )
     )
 

@@ -17,6 +17,7 @@ from setpoint.engines.mysql.native.message import (
     WHY,
     WROTE,
     as_object,
+    as_words,
     attempt,
     count_columns,
     fence,
@@ -95,10 +96,10 @@ def _printed(job: Job, number: int) -> str:
         f"CASE WHEN {ERROR} IN ({', '.join(map(str, _FORBIDDEN))}) THEN 'right' "
         f"WHEN {ERROR} = {_GUARD_FAILED} THEN 'base' ELSE 'statement' END"
     )
-    refusal = f"CONCAT({frame('refused ')}, {kind}, ' ', {as_object({'why': WHY})})"
+    refusal = f"CONCAT({frame('refused ')}, {kind}, ' ', {as_object({'why': as_words(WHY)})})"
     return message(
         say(f"CONCAT({answer}, {_LEVEL})", is_there),
-        say(_ANSWER, f"{_ANSWER} <> ''"),
+        say(as_words(_ANSWER), f"{_ANSWER} <> ''"),
         say(f"CONCAT({sealed}, COALESCE({seal}, 'too long'))", is_there),
         say(refusal, is_refused),
         f"SET {MAY} = IF({is_refused}, 0, {MAY})",

@@ -108,6 +108,11 @@ def is_equal(left: str, right: str) -> str:
     return f"CAST({left} AS BINARY) <=> CAST({right} AS BINARY)"
 
 
+def as_words(expression: str) -> str:
+    """Write an expression as characters: what was null once, or may be, passes for bytes."""
+    return f"CONVERT({expression} USING utf8mb4)"
+
+
 def on_one_line(words: str) -> str:
     """Write an expression without its ends of lines."""
     return f"REPLACE(REPLACE({words}, CHAR(13), ' '), CHAR(10), ' ')"

@@ -17,6 +17,7 @@ from setpoint.engines.mysql.native.message import (
     NOW,
     WELL,
     WROTE,
+    as_words,
     comment,
     frame,
     is_equal,
@@ -77,7 +78,7 @@ class MysqlNative:
             f"DELIMITER {DELIMITER}\n",
             *(message(statement) for statement in self.session),
             message(f"SET {MAY} = 1, {WELL} = 1, {WROTE} = 0, {BACK} = 0, {_IDENTITY} = NULL"),
-            message(f"SET {_IDENTITY} = CONVERT({self.identity} USING utf8mb4)"),
+            message(f"SET {_IDENTITY} = {as_words(self.identity)}"),
             message(say(frame("begin", told=begin))),
             refuse(
                 "expired",
@@ -89,7 +90,7 @@ class MysqlNative:
             wanted = quote_literal(job.identity)
             same = is_equal(_IDENTITY, wanted)
             why = f"CONCAT('this is ', COALESCE({_IDENTITY}, 'unknown'), ', not ', {wanted})"
-            parts.append(refuse("identity", f"NOT ({same})", {"why": why}))
+            parts.append(refuse("identity", f"NOT ({same})", {"why": as_words(why)}))
         return "".join(parts)
 
     def asking(self, job: Job, number: int, request: Request) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from setpoint.engines.shapes.table import Row, Table
@@ -104,6 +105,8 @@ def _read_rows(lines: Sequence[str], at: int, section: _Section) -> int:
         if not line.strip():
             continue
         cells = cells_of(line, section.spans)
+        if not _fits(line, section.spans):
+            continue
         if row is not None and _goes_on(row.last, cells, section):
             for pieces, cell in zip(row.pieces, cells, strict=True):
                 pieces.append(cell)
@@ -126,6 +129,11 @@ def _goes_on(before: tuple[str, ...], cells: tuple[str, ...], section: _Section)
     full = [_is_full(cell, span) for cell, span in zip(before, section.spans, strict=True)]
     rest = [cell for cell, was_full in zip(cells, full, strict=True) if not was_full]
     return full[0] and bool(rest) and not any(cell.strip() for cell in rest)
+
+
+def _fits(line: str, spans: tuple[_Span, ...]) -> bool:
+    """Tell whether nothing stands between the columns; a line where something does is no row."""
+    return all(not line[end:start].strip() for (_, end), (start, _) in pairwise(spans))
 
 
 def _is_full(cell: str, span: _Span) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ KIND = "show parameter"
 _COLUMNS = ["name", "type", "value"]
 _TYPES = frozenset({"boolean", "string", "integer", "big integer", "double", "file", "filename"})
 _MOST_LINES = 2_000
+_NAME = re.compile(r"[a-z_][\w$#]*")
 _SURE, _LIKELY = 96, 70
 
 
@@ -64,7 +66,7 @@ def _entries(table: Table, collection: Collection) -> Iterator[Entry]:
     has_sids = table.has("sid")
     for line, row in table.dicts():
         name, type_name = (row["name"] or "").lower(), (row["type"] or "").lower()
-        if not name or " " in name:
+        if not _NAME.fullmatch(name):
             collection.warn("this is no row of show parameter", line)
             continue
         value, sid = row["value"] or "", row.get("sid") or "*"

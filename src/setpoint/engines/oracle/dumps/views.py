@@ -7,6 +7,7 @@ a 2 behind their name, and V$SPPARAMETER, have a row for each item of a list (OR
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ _OWN = ("isdefault", "ismodified", "issys_modifiable", "isses_modifiable", "disp
 _TYPES = {"1": "boolean", "2": "string", "3": "integer", "6": "big integer"}
 _SURE, _LIKELY, _MAYBE = 96, 75, 55
 _SOME = 3
+_NAME = re.compile(r"[a-z_][\w$#]*")
 _HEAD_ROWS, _HEAD_LINES = 400, 3_000
 
 
@@ -105,7 +107,11 @@ def _entries(table: Table) -> Iterator[Entry]:
     instances = _instances(rows)
     for line, row in rows:
         name = (column(row, *_NAMES) or "").strip().lower()
-        if name in _NAMES or " " in name or (row.get("isspecified") or "TRUE").upper() != "TRUE":
+        if (
+            name in _NAMES
+            or not _NAME.fullmatch(name)
+            or (row.get("isspecified") or "TRUE").upper() != "TRUE"
+        ):
             continue
         type_name = (row.get("type") or "").strip().lower()
         value = column(row, *_VALUES)

@@ -85,7 +85,8 @@ def _refuse_if(condition: str, kind: str, fields: dict[str, str]) -> list[str]:
 def _forth(steps: Sequence[Step]) -> Iterator[str]:
     for number, step in enumerate(steps, start=1):
         if _is_left(step):
-            hint = f"step {number} is yours: {step.reason or 'restart the server'}"
+            what = "restart the server" if step.kind is StepKind.RESTART else f"set {step.parameter}"
+            hint = f"step {number} is yours: {what} ({step.reason})"
             yield block(is_state("checked"), ("nothing_ NUMBER;",), [tell(f"step {number} left"), note(hint)])
             continue
         begun = [f":setpoint_begun := {number};", tell(f"step {number} begun")]

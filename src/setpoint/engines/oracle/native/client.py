@@ -246,8 +246,8 @@ class SqlplusClient:
 def _begin(job: Job) -> str:
     head = literal(f'{MARK}begin {{"bundle": "{job.bundle}", "at": ')
     fields = {
-        "identity": quoted("identity_"),
-        "version": quoted("version_"),
+        "identity": quoted("NVL(identity_, '-')"),
+        "version": quoted("NVL(version_, '-')"),
         "user": quoted("SYS_CONTEXT('USERENV', 'SESSION_USER')"),
     }
     pairs = "".join(" || " + literal(f', "{name}": ') + " || " + sql for name, sql in fields.items())

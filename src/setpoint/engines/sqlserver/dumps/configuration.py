@@ -40,6 +40,7 @@ _BARE = {
 }  # fmt: skip
 """The columns of what is copied from a grid without its header, by their number."""
 _PRODUCT = re.compile(r"Microsoft SQL Server \d{4}[^\n]{0,200}? - (\d+\.\d+\.\d+(?:\.\d+)?)")
+_NAME = re.compile(r"[A-Za-z][\w ()%/.-]*")
 _COLUMN = re.compile(rf"(?<![@\w])(?:{'|'.join(sorted(_OWN))})\b")
 _NUMBER = re.compile(r"-?\d{1,19}")
 _HEAD = 200_000
@@ -170,8 +171,8 @@ def _name(row: _Row, line: int, collection: Collection) -> str | None:
     """Answer the option's name; one that a client cut is only taken where it can mean one option."""
     written = next((cell for key in _NAMES if (cell := row.get(key)) and cell.strip()), "")
     name, is_cut = uncut(written)
-    if not name:
-        collection.warn("this row has no name", line)
+    if not _NAME.fullmatch(name):
+        collection.warn("this row has no option's name", line)
         return None
     found = named(name)
     if is_cut and len(found) != 1:

@@ -97,7 +97,8 @@ def _refuse_unless(condition: str, kind: str, fields: dict[str, str]) -> list[st
 def _forth(steps: Sequence[Step]) -> Iterator[str]:
     for number, step in enumerate(steps, start=1):
         if step.kind is StepKind.RESTART or any(request.agent for request in step.do):
-            hint = f"step {number} is yours: {step.reason or 'restart the server'}"
+            what = "restart the server" if step.kind is StepKind.RESTART else f"set {step.parameter}"
+            hint = f"step {number} is yours: {what} ({step.reason})"
             yield batch(f"{STATE} = N'checked'", [tell(f"step {number} left"), note(hint)])
             continue
         begun = [
