@@ -29,9 +29,7 @@ _SQL = (
     f"CREATE LOGIN app WITH PASSWORD = N'{SECRET}';",
 )
 _BATCH = (f"report_password\t{SECRET}", f"wsrep_sst_auth\troot:{SECRET}")
-_VERTICAL = (
-    f"*************************** 99. row ***************************\nVariable_name: report_password\n        Value: {SECRET}",
-)
+_VERTICAL = (f"{'*' * 27} 99. row {'*' * 27}\nVariable_name: report_password\n        Value: {SECRET}",)
 _ARGUMENTS = (f"--password={SECRET}", f"--report-password={SECRET}")
 _PLANTS = {
     "cnf": _CNF,

@@ -67,7 +67,7 @@ class Context:
         Without a permit the connection can only read.
         """
         if instance.is_offline:
-            next_step = "`setpoint bundle` writes scripts for it, or `setpoint instance set` gives it a target"
+            next_step = "`setpoint bundle` writes scripts for it; or give it a target"
             raise InputError(f"{name} has no target: it is reached through files alone", next_step=next_step)
         target = Target(
             instance=name,

@@ -4,8 +4,9 @@ A script is put together of parts, in this order: opening, then asking or applyi
 prints is framed: lines that begin with `MARK` are ours, what stands between them is an answer. Frames are::
 
     @setpoint begin {"bundle": "b1f3", "identity": "...", "at": 1767225600.0, "version": "16.4"}
-    @setpoint refused expired|identity|base|right|server {"why": "...", "parameter": "..."}
-    @setpoint answer 1          followed by the answer's own lines
+    @setpoint refused KIND {"why": "...", "parameter": "..."}
+    @setpoint answer 1          followed by the answer's own lines; `answer 1 2` where the request's second
+                                lesser text brought it
     @setpoint seal 1 SHA256     of the seal's word and the answer, in hexadecimal
     @setpoint step 3 begun      number of the plan's step, from 1
     @setpoint step 3 done
@@ -14,6 +15,9 @@ prints is framed: lines that begin with `MARK` are ours, what stands between the
     @setpoint back 3 done       taken back: after a failure, or at a temporary change's end (failed, left)
     @setpoint armed {"state": "armed|absent|failed", "detail": "..."}   absent: the client itself stays
     @setpoint end done|failed
+
+The kinds of a refusal are ``expired``, ``identity``, ``base`` (the instance moved), ``right`` (the login may
+not), ``held`` (somebody is at work on it), ``unarmed``, ``statement`` and ``server``: nothing was written.
 
 Pure: texts out, texts in. Names and values are quoted by the engine's dialect, whatever is in them.
 """

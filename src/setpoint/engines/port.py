@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.order import Armed, Order
     from setpoint.engines.plan import Plan, Request
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 
@@ -254,6 +255,10 @@ class Engine(Protocol):
 
     def native(self) -> Native | None:
         """Answer who writes scripts for the engine's own client, None where there is no such client."""
+        ...
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer who rewrites option files for servers of a version, None where there are no such files."""
         ...
 
     def dump_readers(self) -> Sequence[DumpReader]:

@@ -14,7 +14,6 @@ import posixpath
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, Protocol
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from setpoint.engines.document import Document
 
 MOST_ROUNDS = 20
@@ -41,8 +42,14 @@ class Finding(Enum):
     """A server does not start with it."""
     ADJUSTED = "adjusted"
     """A server starts, with another value."""
+    REMARKED = "remarked"
+    """A server starts, and says something about it."""
     LOCAL = "local"
     """It is refused for what this machine is or lacks, which says nothing about the file's own host."""
+
+
+_STOPS = frozenset({Finding.REFUSED, Finding.LOCAL})
+"""After these a program may not have read on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +142,7 @@ def ask(
         said = _run(validator, inquiry, withheld, program, timeout_seconds)
         heard = [each for each in validator.hear(inquiry, said) if each not in verdicts]
         verdicts |= dict.fromkeys(heard)
-        blamed = {
-            (each.path, each.line) for each in heard if each.line and each.finding is not Finding.ADJUSTED
-        }
+        blamed = {(each.path, each.line) for each in heard if each.line and each.finding in _STOPS}
         if not blamed - withheld:
             is_whole = said.code == 0 and not any(each.finding is Finding.REFUSED for each in heard)
             return Answer(tuple(verdicts), is_whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.control import notary
-from setpoint.control.bundles import accepting, issuing, paper
+from setpoint.control.bundles import accepting, issuing, paper, rewriting
 from setpoint.faces.front import Front, witnessed
 from setpoint.policy.person import Right
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from setpoint.control.bundles.issuing import Bundle
     from setpoint.control.overrides.wish import Wish
     from setpoint.engines.plan import Plan
+    from setpoint.engines.rewriting import Rewritten
 
 LASTS = issuing.LASTS
 
@@ -49,6 +50,13 @@ class Bundles(Front):
     def export_back(self, name: str, *, lasts: timedelta = LASTS) -> Bundle:
         """Issue a script that takes the last apply back; raise `RefusedError` where there is none."""
         return issuing.export_back(self._context, name, lasts=lasts)
+
+    def rewrite_option_file(self, made: Plan, text: str, source: str = "") -> Rewritten | None:
+        """Answer an option file's text with what no client writes of a plan; None where it has no such.
+
+        The text is decoded with ``surrogateescape``; nothing is written. Raises `InputError`.
+        """
+        return rewriting.rewrite(self._context, made, text, source)
 
     @witnessed(Right.OBSERVE)
     def accept(self, text: str, source: str) -> Accepted:

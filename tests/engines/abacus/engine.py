@@ -106,6 +106,9 @@ class AbacusEngine:
     def native(self):
         return None
 
+    def rewriter(self, version):
+        return None
+
     def dump_readers(self):
         return ()
 

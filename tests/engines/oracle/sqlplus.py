@@ -172,7 +172,7 @@ class Script(Reader):
             if "DBMS_CRYPTO" not in self.session.database.packages:
                 raise Fault(6550, "PLS-00201: identifier 'DBMS_CRYPTO' must be declared")
         elif text == "EXECUTE IMMEDIATE text_":
-            execute(self.variables["text_"].strip(), self.session)
+            execute(str(self.variables["text_"]).strip(), self.session)
         else:
             super().simple(text)
 

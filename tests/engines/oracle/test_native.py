@@ -242,7 +242,7 @@ def piece_together(lines):
     reader = Script("", None, {}, [])
     for line in lines:
         reader.simple(line.removesuffix(";"))
-    return reader.variables["text_"]
+    return str(reader.variables["text_"])
 
 
 @given(text=st.text(max_size=80))

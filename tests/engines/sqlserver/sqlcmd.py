@@ -34,7 +34,7 @@ _IGNORED = {
 
 
 class Sqlcmd:
-    """One client; `fail_at` has the server refuse one option, `database` is what -d names."""
+    """One client, for a login with these rights; `is_filling_in` is a run without -x."""
 
     def __init__(self, estate: Estate, rights: frozenset[str], *, is_filling_in: bool = False) -> None:
         self.estate, self.rights, self.is_filling_in = estate, rights, is_filling_in

@@ -45,6 +45,8 @@ _REFUSALS = {
     "expired": "the bundle had expired when it was run",
     "identity": "the bundle was run on another instance than it was issued for",
     "base": "the instance was changed since the plan was made, and nothing was written",
+    "held": "somebody else was at work on the instance, and nothing was written",
+    "statement": "the server refused a statement, and nothing was written",
     "right": "the login it was run with may not do it, and nothing was written",
     "server": "the server over there did not let the script come to its work",
 }
@@ -148,7 +150,10 @@ def _seen(
     version = Version.parse(told_version)
     at = min(_at(told, source), context.now())
     observation, catalog = engine.read(
-        sheet.instance, Reply(rows=native.rows(answer)), at=at, version=version
+        sheet.instance,
+        Reply(rows=native.rows(answer), fallback=told.fallbacks.get(1, 0)),
+        at=at,
+        version=version,
     )
     if engine.family(version) != engine.family(Version.parse(sheet.version)):
         message = f"{sheet.instance} is of version {told_version} now, and the script was for {sheet.version}"

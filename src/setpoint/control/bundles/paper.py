@@ -55,12 +55,15 @@ def write(sheet: Sheet, script: str, native: Native, sign: Sign) -> tuple[Sheet,
     signature, key = sign(canonical(whole))
     name = file_name(sheet)
     output = name.removesuffix(".sql") + ".out"
+    # An ampersand would have SQL*Plus ask for a value, in a comment too.
+    said = canonical(whole).decode().replace("&", "\\u0026")
+    by = sheet.issued_by.replace("&", "and")
     lines = (
         f"Setpoint bundle {sheet.id}: {_WHAT[sheet.kind].format(sheet.instance)}",
-        f"issued by {sheet.issued_by}, {_time(sheet.issued_at)}; runs until {_time(sheet.expires_at)}",
+        f"issued by {by}, {_time(sheet.issued_at)}; runs until {_time(sheet.expires_at)}",
         f"run it there:  {native.usage(name, output)}",
         f"and here:      setpoint import {output}",
-        f"{_SHEET}{canonical(whole).decode()}",
+        f"{_SHEET}{said}",
         f"{_SIGNATURE}{signature}",
         f"{_KEY}{key}",
     )

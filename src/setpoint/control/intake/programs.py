@@ -61,8 +61,7 @@ def programs(engine: str) -> tuple[Program, ...]:
 
 def _postgresql(privileges: Privileges) -> Iterator[Program]:
     found = list(find_binaries().found)
-    for place in _on_path("postgres"):
-        found.append(PostgresBinaries(place, read_version(place)))
+    found += [PostgresBinaries(place, read_version(place)) for place in _on_path("postgres")]
     for build in found:
         before = (*privileges.prefix, str(build.bindir / "postgres"))
         yield Program(
@@ -76,8 +75,7 @@ def _postgresql(privileges: Privileges) -> Iterator[Program]:
 
 def _mysql(kind: Kind, privileges: Privileges) -> Iterator[Program]:
     found = list(find_mysql().found)
-    for place in _on_path("mariadbd", "mysqld"):
-        found.append(read_build(place))
+    found += map(read_build, _on_path("mariadbd", "mysqld"))
     for build in found:
         if build.kind == kind:
             yield Program(

@@ -63,7 +63,7 @@ class _Comparison:
     program: Program
     is_own: bool
     """Whether the program is of the files' own version."""
-    added: dict[str, list[Problem]] = field(default_factory=lambda: defaultdict(list))
+    added: dict[str, list[Problem]] = field(default_factory=lambda: defaultdict[str, list[Problem]](list))
 
     def settle(self, answer: Answer) -> Sequence[Dump]:
         """Answer the dumps with what the program added."""
@@ -110,6 +110,8 @@ class _Comparison:
             if any(each in told for each in alike):
                 return
             severity, words = Severity.NOTE, f"{self.program.name} changes this: {verdict.message}"
+        elif verdict.finding is Finding.REMARKED:
+            severity, words = Severity.NOTE, f"{self.program.name} says of this: {verdict.message}"
         else:
             severity = Severity.NOTE
             words = f"{self.program.name} refuses this on this machine, which need not be so elsewhere"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 _KEEPS_SINCE = (8,)
@@ -160,6 +161,14 @@ class MysqlEngine:
         from setpoint.engines.mysql.switch import EventSwitch
 
         return MysqlNative(entries.kept, EventSwitch())
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer who rewrites option files."""
+        from setpoint.engines.mysql.dialect.option_writing import OptionRewriter
+        from setpoint.engines.mysql.dumps.option_names import option_names
+
+        names = option_names(self.name, self._known(version).keys())
+        return OptionRewriter(self.kind, version.parts, names)
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

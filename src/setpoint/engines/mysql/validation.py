@@ -33,12 +33,14 @@ _OF_THE_MACHINE = frozenset(
     | {"validate_config", "verbose", "version", "wsrep_provider"}
 )
 _SHORTEST = 4
-"""MariaDB takes abbreviations: what may be one of a withheld name is withheld, too."""
+_NO_ABBREVIATIONS = frozenset({"lc_messages"})
+"""MariaDB takes abbreviations: what may be one of a withheld name is withheld, too, but for these names."""
 
 _SAID = re.compile(
     r"[\d-]{10}[T ] ?[\d:.]+Z? \d+ \[(?P<level>ERROR|Warning)\] (?:\[MY-\d+\] )?(?:\[\w+\] )?"
     r"(?:Buffered (?:error|warning): )?(?:\S*/(?:mariadbd|mysqld): )?(?P<text>.*)"
 )
+_UNTIMED = re.compile(r"(?:\S*/)?(?:mariadbd|mysqld): (?P<text>.*)")
 _UNKNOWN = re.compile(r"(?P<what>unknown (?:variable|option)) '(?:--)?(?P<name>[\w.-]+)")
 _NAMED = (
     re.compile(r"Error while setting value '.*' to '(?P<name>[\w.-]+)'"),
@@ -47,12 +49,22 @@ _NAMED = (
     re.compile(r"'?--(?P<name>[\w.-]+)'?"),
     re.compile(r"[Vv]ariable '?(?P<name>[\w.-]+)"),
 )
-_QUOTED = re.compile(r"(?<=value )'.*?'(?= to )|\s*\(value '.*?'\)|(?<=boolean value )'.*?'(?= was)")
+_QUOTED = re.compile(r"(?<=value )'.*?' (?=to |was)|\s*\(value '.*?'\)")
+_REPEATED = re.compile(r"'([^']*)'")
 _LOCAL = re.compile(
     r"Errcode|errno|No such file|Permission denied|Can't (?:get|open|read|create|change|find)|realpath"
     r"|Failed to access|Could not (?:increase|open)|Changed limits|running as root|Cannot allocate"
 )
-_NO_FAULT = ("Aborting", "max_open_files", "mysql.plugin", "Changed limits", "Memory not freed")
+_CHANGED = re.compile(r"adjusted to|was(?:n't| not) recognized")
+_ELSEWHERE = re.compile(r" and is not specified in the '.*' file")
+_NO_FAULT = (
+    "Aborting",
+    "Parsing options for plugin",
+    "max_open_files",
+    "mysql.plugin",
+    "Changed limits",
+    "Memory not freed",
+)
 
 
 @dataclass(frozen=True)
@@ -98,42 +110,50 @@ class OptionFileValidator:
     def hear(self, inquiry: Inquiry, said: Said) -> Sequence[Verdict]:
         """Read its messages."""
         verdicts = list(dict.fromkeys(self._verdicts(inquiry, said)))
-        if said.code and not any(each.finding is not Finding.ADJUSTED for each in verdicts):
+        if said.code and not any(each.finding in {Finding.REFUSED, Finding.LOCAL} for each in verdicts):
             verdicts.append(Verdict(Finding.LOCAL, f"it ended with {said.code} and did not say why"))
         return verdicts
 
     def _verdicts(self, inquiry: Inquiry, said: Said) -> Iterator[Verdict]:
         for line in said.text.split("\n"):
-            found = _SAID.match(line)
+            found = _SAID.match(line) or _UNTIMED.match(line)
             if found is None or any(word in found["text"] for word in _NO_FAULT):
                 continue
-            text = found["text"].replace(said.folder, ".")
-            is_refusal = found["level"] == "ERROR"
+            text = _ELSEWHERE.sub("", found["text"])
+            is_refusal = found.groupdict().get("level", "ERROR") == "ERROR"
             if _LOCAL.search(text) is not None:
                 yield Verdict(Finding.LOCAL, "it lacks a file or a right here")
             elif (unknown := _UNKNOWN.match(text)) is not None:
                 if is_refusal:
                     message = f"{unknown['what']} '{unknown['name']}'"
                     yield from self._placed(inquiry, Finding.REFUSED, message, unknown["name"])
-            else:
-                finding = Finding.REFUSED if is_refusal else Finding.ADJUSTED
-                named = next((match for each in _NAMED if (match := each.search(text))), None)
-                yield from self._placed(
-                    inquiry, finding, _QUOTED.sub("", text), named["name"] if named else ""
-                )
+            elif (
+                named := next((match for each in _NAMED if (match := each.search(text))), None)
+            ) is not None:
+                is_changed = _CHANGED.search(text) is not None
+                mild = Finding.ADJUSTED if is_changed else Finding.REMARKED
+                finding = Finding.REFUSED if is_refusal else mild
+                yield from self._placed(inquiry, finding, _QUOTED.sub("", text), named["name"])
+            elif is_refusal:
+                yield _by_value(inquiry, text)
 
     def _placed(self, inquiry: Inquiry, finding: Finding, message: str, name: str) -> Iterator[Verdict]:
-        """Place a message at every line that sets its name: which of them it speaks of it does not say.
-
-        What it repeats of the file without naming an option is left out: it may be a secret.
-        """
+        """Place a message at every line that sets its name: which of them it speaks of it does not say."""
         wanted = understand(name, self.product).name
-        places = [place for place, each in inquiry.names.items() if wanted and each == wanted]
-        if not places:
-            words = message if finding is Finding.REFUSED and not name else f"{name}: {finding.value}"
-            yield Verdict(finding, re.sub(r"'[^']*'", "...", words))
-        for path, line in places:
+        places = [place for place, each in inquiry.names.items() if each == wanted]
+        for path, line in places or [("", 0)]:
             yield Verdict(finding, message, path, line)
+
+
+def _by_value(inquiry: Inquiry, text: str) -> Verdict:
+    """Place a message that names no option at the line whose value it repeats, and leave that out of it."""
+    quoted = _REPEATED.findall(text)
+    message = _REPEATED.sub("this value", text)
+    for path, line in inquiry.names:
+        _, _, value = inquiry.files[path].split("\n")[line - 1].partition("=")
+        if value.strip().strip("'\"") in quoted:
+            return Verdict(Finding.REFUSED, message, path, line)
+    return Verdict(Finding.REFUSED, message)
 
 
 def _is_of_the_machine(entry: Entry) -> bool:
@@ -141,7 +161,9 @@ def _is_of_the_machine(entry: Entry) -> bool:
     name = entry.option.name
     if any(mark in (entry.text or "") for mark in ("/", "\\", "~")) or name.startswith("debug"):
         return True
-    return any(name == each or (len(name) >= _SHORTEST and each.startswith(name)) for each in _OF_THE_MACHINE)
+    if len(name) < _SHORTEST or name in _NO_ABBREVIATIONS:
+        return name in _OF_THE_MACHINE
+    return any(each.startswith(name) for each in _OF_THE_MACHINE)
 
 
 VALIDATOR = OptionFileValidator("mysql")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 _CLAIMS: Mapping[str, str] = {
@@ -135,6 +136,10 @@ class OracleEngine:
         from setpoint.engines.oracle.native import SqlplusClient
 
         return SqlplusClient()
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer None: the server writes its parameter file itself."""
+        del version
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from setpoint.engines.postgresql import apply, observe
-from setpoint.engines.postgresql.dialect import GRAMMAR, PostgresGrammar
+from setpoint.engines.postgresql.dialect import GRAMMAR, ConfRewriter, PostgresGrammar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 _CLAIMS: Mapping[str, str] = {
@@ -129,6 +130,11 @@ class PostgresEngine:
         from setpoint.engines.postgresql.native import PsqlClient
 
         return PsqlClient()
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer who rewrites configuration files; all versions read them alike."""
+        del version
+        return ConfRewriter()
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.engines.plan import StepKind
-from setpoint.engines.postgresql.dialect import GRAMMAR, quote_conf, replace_entries
-from setpoint.errors import NotPermittedError
+from setpoint.engines.postgresql.dialect import GRAMMAR, ConfRewriter, quote_conf
+from setpoint.errors import InputErrors, NotPermittedError
 
 if TYPE_CHECKING:
     from setpoint.engines.plan import Plan
@@ -23,20 +23,24 @@ _FILE = "postgresql.auto.conf"
 def rescue(plan: Plan, data_directory: str) -> str:
     """Put back what the file held before the plan; answer what was done, in one sentence.
 
-    Raises `NotPermittedError` with what an operator must write where the file is out of reach.
+    Raises `NotPermittedError` with what an operator must write where the file is out of reach, or has lines
+    that keep the server from reading it.
     """
     entries = _entries_before(plan)
     path = Path(data_directory or ".") / _FILE
     try:
         if not data_directory:
             raise FileNotFoundError(_FILE)
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        _write_durably(path, replace_entries(text, entries))
+        text = path.read_bytes().decode(errors="surrogateescape")
+        _write_durably(path, ConfRewriter().rewrite(text, entries, str(path)).text)
     except OSError as fault:
         message = f"{_FILE} of {plan.instance} is out of reach: {fault.strerror or fault}"
         raise NotPermittedError(
             message, where=plan.instance, next_step=_advice(entries, data_directory)
         ) from None
+    except InputErrors as faults:
+        next_step = f"mend those lines; {_advice(entries, data_directory)}"
+        raise NotPermittedError(str(faults), where=plan.instance, next_step=next_step) from None
     return f"put back {', '.join(sorted(entries))} in {path}"
 
 
@@ -55,8 +59,8 @@ def _write_durably(path: Path, text: str) -> None:
     before = path.stat()
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode(errors="surrogateescape"))
             file.flush()
             os.fchmod(file.fileno(), before.st_mode & 0o7777)
             if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):

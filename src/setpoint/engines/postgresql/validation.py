@@ -32,7 +32,7 @@ _ABOVE_THE_FILE = {
     "log_line_prefix": "",
     "lc_messages": "C",
 }
-"""Given as arguments, which win over the file: else a file could send its own faults elsewhere, or nowhere."""
+"""Given as arguments, which win over the file: else a file could keep its own faults from us."""
 
 _OF_THE_MACHINE = frozenset(
     {"bonjour", "debug_io_direct", "default_toast_compression", "dynamic_shared_memory_type"}
@@ -136,7 +136,8 @@ def _verdict(inquiry: Inquiry, remark: _Remark, folder: str) -> Verdict:
     name = named[1].lower()
     is_local = name in _OF_THE_MACHINE or _BUILD.search(f"{remark.detail} {remark.hint}") is not None
     message = _VALUE.sub(r"\1", remark.text) if ": " in remark.text else remark.text
-    path, line = next((place for place in reversed(inquiry.names) if inquiry.names[place] == name), ("", 0))
+    places = [place for place, each in inquiry.names.items() if each == name]
+    path, line = places[-1] if places else ("", 0)
     hint = f" ({remark.hint})" if remark.hint else ""
     return Verdict(Finding.LOCAL if is_local else Finding.REFUSED, f"{message}{hint}", path, line)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 
@@ -116,6 +117,10 @@ class SimulatedEngine:
         from setpoint.engines.simulated.native import SimulatedNative
 
         return SimulatedNative()
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer None: it has no option file."""
+        del version
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer nothing: a simulated instance leaves no files behind."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from setpoint.engines.native import Native
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
+    from setpoint.engines.rewriting import Rewriter
     from setpoint.policy.waves import MemberOrder
 
 _THREADS = (
@@ -131,6 +132,10 @@ class SqlServerEngine:
         from setpoint.engines.sqlserver.native import SqlcmdClient
 
         return SqlcmdClient()
+
+    def rewriter(self, version: Version) -> Rewriter | None:
+        """Answer None: it has no option file."""
+        del version
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

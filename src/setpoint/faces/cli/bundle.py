@@ -17,6 +17,7 @@ from setpoint.faces.cli.arguments import (
     write_file,
 )
 from setpoint.faces.cli.frame import Frame, Verbs, because
+from setpoint.faces.cli.own_file import OwnFile
 from setpoint.faces.cli.page import Answer, Span, Table
 from setpoint.faces.cli.wording import age_text, moment_text
 
@@ -65,6 +66,9 @@ def collect(frame: Frame, name: str, *, version: str, output: str, valid: timede
 @click.option(
     "--emergency", metavar="REASON", default="", help="Act as policy lets emergencies act; audited."
 )
+@click.option(
+    "--option-file", metavar="FILE", default="", help="A copy of theirs, to rewrite beside the script."
+)
 @_output
 @click.pass_obj
 def export(
@@ -73,6 +77,7 @@ def export(
     *,
     wanted: str | None,
     is_undo: bool,
+    option_file: str,
     output: str,
     valid: timedelta | None,
     **reasons: str,
@@ -80,9 +85,10 @@ def export(
     """Write a script that carries out a plan on the instance NAME, once it is let through.
 
     It checks over there that the instance is as the plan knows it, writes, verifies, and takes back what it
-    began where a step fails. Without --plan one is made from what the instance last said.
+    began where a step fails. Without --plan one is made from what the instance last said. What no client
+    writes stands in a copy of the option file FILE, which is otherwise as it was.
     """
-    if is_undo and (wanted or any(reasons.values())):
+    if is_undo and (wanted or option_file or any(reasons.values())):
         raise InputError("--undo goes with --output and --valid only", next_step="leave the others out")
     with frame.open() as setpoint:
         _check_output(setpoint, name, output)
@@ -91,8 +97,11 @@ def export(
         made = setpoint.find_plan(wanted) if wanted else setpoint.plan(name).plan
         if made.instance != name:
             raise InputError(f"plan {made.hash[:12]} is for {made.instance}", where=name)
+        own = OwnFile.read(option_file, output) if option_file else None
+        if own is not None:
+            own.rewritten = setpoint.bundles.rewrite_option_file(made, own.text, own.place)
         lasts = valid or _default_validity()
-        return _written(setpoint.bundles.export(made, lasts=lasts, **reasons), output)
+        return _written(setpoint.bundles.export(made, lasts=lasts, **reasons), output, own)
 
 
 @bundle.command("override")
@@ -210,7 +219,7 @@ def _check_output(setpoint: Setpoint, name: str, output: str) -> None:
     check_place(str(Path(output) / name) if Path(output).is_dir() else output)
 
 
-def _written(made: Bundle, output: str) -> Answer:
+def _written(made: Bundle, output: str, own: OwnFile | None = None) -> Answer:
     place = Path(output) / made.name if Path(output).is_dir() else Path(output)
     write_file(str(place), made.text.encode())
     page: list[Block] = [
@@ -221,7 +230,10 @@ def _written(made: Bundle, output: str) -> Answer:
         ),
     ]
     fragment: Path | None = None
-    if made.fragment:
+    if own is not None:
+        fragment = own.write(place)
+        page[1:1] = own.page(fragment)
+    elif made.fragment:
         fragment = place.with_suffix(".cnf")
         write_file(str(fragment), made.fragment.encode())
         page.insert(1, f"what belongs into an option file over there: {fragment}")
@@ -231,6 +243,7 @@ def _written(made: Bundle, output: str) -> Answer:
         "bundle": made.sheet.id,
         "file": str(place),
         "option_file": str(fragment) if fragment is not None else None,
+        "notes": own.notes if own is not None else (),
         "needs_restart": made.is_restart_due,
         "sheet": made.sheet,
     }

@@ -41,7 +41,7 @@ _TONES = {"error": "bad", "warning": "warn", "note": "dim"}
 @click.option("--validate", is_flag=True, help="Ask a server's own program, where one is here, as well.")
 @because("imported")
 @click.pass_obj
-def import_(
+def import_(  # noqa: PLR0913 - each is an option of its own
     frame: Frame,
     paths: tuple[str, ...],
     *,

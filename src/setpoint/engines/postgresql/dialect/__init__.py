@@ -11,8 +11,8 @@ from setpoint.engines.postgresql.dialect.conf import (
     ParsedFile,
     parse_conf,
     quote_conf,
-    replace_entries,
 )
+from setpoint.engines.postgresql.dialect.conf_writing import ConfRewriter
 from setpoint.engines.postgresql.dialect.grammar import GRAMMAR, PostgresGrammar
 from setpoint.engines.postgresql.dialect.statements import (
     alter_system_reset,
@@ -24,6 +24,7 @@ from setpoint.engines.postgresql.dialect.statements import (
 
 __all__ = [
     "GRAMMAR",
+    "ConfRewriter",
     "Entry",
     "Fault",
     "ParsedFile",
@@ -35,5 +36,4 @@ __all__ = [
     "quote_conf",
     "quote_identifier",
     "quote_literal",
-    "replace_entries",
 ]

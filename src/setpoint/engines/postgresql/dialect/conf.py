@@ -1,4 +1,4 @@
-"""Configuration files: reading them as the server does, with line numbers, and writing entries back.
+"""Configuration files: reading them as the server does, with line numbers, and quoting values for them.
 
 Follows guc-file.l: ``name value`` with or without ``=``, names without case, ``''`` and backslash escapes
 in quotes, the last entry wins. Include directives are entries like others; who follows them needs the
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 INCLUDES = frozenset({"include", "include_if_exists", "include_dir"})
 
@@ -50,12 +50,16 @@ _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: name as written, text without quotes, line and the value's column counted from 1."""
+    """One entry: name as written, text without quotes, line and the value's column counted from 1.
+
+    `end` is the column behind the value as it is written.
+    """
 
     name: str
     text: str
     line: int
     column: int = 0
+    end: int = 0
 
     @property
     def is_include(self) -> bool:
@@ -98,23 +102,9 @@ def parse_conf(text: str) -> ParsedFile:
 
 
 def quote_conf(text: str) -> str:
-    """Write a text as a quoted value of a configuration file."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def replace_entries(text: str, entries: Mapping[str, str | None]) -> str:
-    """Answer a file's text with some parameters' entries replaced by one each, or by none (None).
-
-    The rest stays as it is.
-    """
-    folded = {name.lower() for name in entries}
-    touched = {entry.line for entry in parse_conf(text).entries if entry.name.lower() in folded}
-    lines = text.split("\n")
-    kept = [line for number, line in enumerate(lines, start=1) if number not in touched]
-    while kept and not kept[-1].strip():
-        kept.pop()
-    added = [f"{name} = {quote_conf(value)}" for name, value in entries.items() if value is not None]
-    return "\n".join([*kept, *added, ""])
+    """Write a text as a quoted value of a configuration file, on one line whatever is in it."""
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return "'" + escaped.replace("'", "''") + "'"
 
 
 def _parse_line(line: str, number: int) -> Entry | Fault | None:
@@ -123,7 +113,7 @@ def _parse_line(line: str, number: int) -> Entry | Fault | None:
     plain = _PLAIN.fullmatch(line)
     if plain is not None:
         text = _unquote(plain[2]) if plain[2][0] == "'" else plain[2]
-        return Entry(plain[1], text, number, plain.start(2) + 1)
+        return Entry(plain[1], text, number, plain.start(2) + 1, plain.end(2) + 1)
     return _parse_tokens(line, number)
 
 
@@ -140,7 +130,8 @@ def _parse_tokens(line: str, number: int) -> Entry | Fault | None:
     if len(tokens) > at + 1:
         return _syntax_fault(line, number, tokens, at + 1)
     kind, value, start = tokens[at]
-    return Entry(tokens[0][1], _unquote(value) if kind == "string" else value, number, start + 1)
+    text = _unquote(value) if kind == "string" else value
+    return Entry(tokens[0][1], text, number, start + 1, start + len(value) + 1)
 
 
 def _syntax_fault(line: str, number: int, tokens: list[tuple[str, str, int]], at: int) -> Fault:
