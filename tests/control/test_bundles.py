@@ -25,6 +25,7 @@ from setpoint.errors import (
     TamperedError,
     UnavailableError,
 )
+from setpoint.policy.verdict import Outcome
 
 FAR = "far"
 
@@ -278,3 +279,37 @@ def test_an_override_is_not_started_over_a_network_that_is_not_there(setpoint, f
     look(setpoint, far)
     with pytest.raises(InputError, match="files alone"):
         setpoint.overrides.start(FAR, WISH)
+
+
+LIMIT = """
+policy: small
+limits:
+  - id: sorts
+    scope: all
+    must: sort_memory <= 4MB
+    why: small hosts
+"""
+
+
+def test_policy_refuses_to_hand_out_what_it_would_refuse_to_apply(setpoint, far):
+    look(setpoint, far)
+    setpoint.change_settings(f"instance:{FAR}", {"sort_memory": "16MB"}, reason="wanted")
+    setpoint.governance.put_policy("small", LIMIT, reason="house rule")
+    made = setpoint.plan(FAR)
+    assert made.verdict.outcome is Outcome.REFUSE
+    with pytest.raises(RefusedError, match="policy refuses"):
+        setpoint.bundles.export(made.plan)
+    with pytest.raises(RefusedError, match="sorts"):
+        setpoint.bundles.export_temporary(FAR, WISH)
+    assert not [each for each in setpoint.bundles.all(FAR) if each.sheet.plan]
+
+
+def test_compliance_of_it_is_reported_with_the_age_of_what_it_rests_on(setpoint, far):
+    far.set_by_hand("sort_memory", "8MB")
+    look(setpoint, far)
+    setpoint.governance.put_policy("small", LIMIT, reason="house rule")
+    report = setpoint.governance.compliance()
+    (instance,) = [each for each in report.instances if each.name == FAR]
+    assert instance.observed_at is not None
+    assert instance.age_seconds is not None
+    assert instance.counts.failed == 1

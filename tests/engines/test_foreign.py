@@ -15,9 +15,9 @@ from setpoint.engines.recognition import read_document
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 ENGINES = ("mariadb", "mysql", "oracle", "postgresql", "sqlserver")
 FILES = {
-    "pgbouncer": "[databases]\napp = host=10.0.0.1\n[pgbouncer]\npool_mode = session\nmax_client_conn = 100\n",
+    "pgbouncer": "[databases]\napp = host=h\n[pgbouncer]\npool_mode = session\nmax_client_conn = 100\n",
     "proxysql": 'datadir="/v"\nadmin_variables=\n{\n}\nmysql_variables=\n{\n threads=4\n}\n',
-    "cockroachdb": '# TYPE sys_cgocalls gauge\nsql_conns{store="1"} 4\ncockroach_build_timestamp 1\n',
+    "cockroachdb": 'distsender_batches{store="1"} 4\nranges_overreplicated 0\nraft_ticks 7\n',
     "cassandra": "cluster_name: 'a'\nnum_tokens: 16\nendpoint_snitch: Simple\ncommitlog_sync: periodic\n",
     "redis": "bind 127.0.0.1\nmaxmemory 2gb\nmaxmemory-policy allkeys-lru\nappendonly yes\nsave 900 1\n",
     "mongodb": "storage:\n  dbPath: /v\n  wiredTiger:\n    engineConfig:\nnet:\n  bindIp: 127.0.0.1\n",

@@ -64,6 +64,8 @@ class Planned:
     verdict: Verdict
     unfinished: Apply | None
     unfinished_steps: tuple[Step, ...]
+    is_offline: bool = False
+    """Whether only files reach the instance, so that the plan is handed out and not applied."""
 
     @property
     def is_at_work(self) -> bool:
@@ -108,7 +110,15 @@ def plan(context: Context, name: str) -> Planned:
     )
     unfinished = context.store.journal.unfinished(name)
     return Planned(
-        made, desired, budget, observation, catalog, verdict, unfinished, begun_steps(context, unfinished)
+        made,
+        desired,
+        budget,
+        observation,
+        catalog,
+        verdict,
+        unfinished,
+        begun_steps(context, unfinished),
+        instance.is_offline,
     )
 
 

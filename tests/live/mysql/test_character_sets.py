@@ -33,7 +33,8 @@ def state(server) -> tuple[dict[str, str], dict[str, str]]:
     running = dict(zip(NAMES, by_hand(server, f"SELECT {names}")[0], strict=True))
     if server.binaries.kind == "mariadb":
         return running, {}
-    return running, dict(by_hand(server, "SELECT * FROM performance_schema.persisted_variables"))
+    kept = by_hand(server, "SELECT * FROM performance_schema.persisted_variables")
+    return running, {str(name): str(text) for name, text in kept}
 
 
 @pytest.fixture

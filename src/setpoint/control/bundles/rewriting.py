@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def rewrite(context: Context, made: Plan, text: str, source: str) -> Rewritten | None:
     """Answer an option file's text with what no client writes of a plan; None where the plan has no such.
 
-    Raises `InputError` where the engine has no option files, `InputErrors` for a file that cannot be rewritten
-    safely, with its lines.
+    Raises `InputError` where the engine has no option files, `InputErrors` with the lines for which a file
+    cannot be rewritten safely.
     """
     instance = context.head()[1].instance(made.instance)
     observation, _ = last_seen(context, made.instance, instance)

@@ -110,6 +110,9 @@ class OptionFileValidator:
     def hear(self, inquiry: Inquiry, said: Said) -> Sequence[Verdict]:
         """Read its messages."""
         verdicts = list(dict.fromkeys(self._verdicts(inquiry, said)))
+        if any(each.finding is Finding.REFUSED and not _is_unknown(each) for each in verdicts):
+            # An engine whose options cannot be read is left out, and the rest of its options is unknown then.
+            verdicts = [each for each in verdicts if not _is_unknown(each)]
         if said.code and not any(each.finding in {Finding.REFUSED, Finding.LOCAL} for each in verdicts):
             verdicts.append(Verdict(Finding.LOCAL, f"it ended with {said.code} and did not say why"))
         return verdicts
@@ -143,6 +146,10 @@ class OptionFileValidator:
         places = [place for place, each in inquiry.names.items() if each == wanted]
         for path, line in places or [("", 0)]:
             yield Verdict(finding, message, path, line)
+
+
+def _is_unknown(verdict: Verdict) -> bool:
+    return _UNKNOWN.match(verdict.message) is not None
 
 
 def _by_value(inquiry: Inquiry, text: str) -> Verdict:

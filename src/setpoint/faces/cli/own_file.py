@@ -38,7 +38,7 @@ class OwnFile:
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or "no such place"
             raise InputError(f"cannot be read: {reason}", where=place) from None
-        if own._copy(Path(output)).resolve() == Path(place).resolve():
+        if not Path(output).is_dir() and own._copy(Path(output)).resolve() == Path(place).resolve():
             next_step = "name another file with --output"
             raise InputError("its copy would take its place", where=place, next_step=next_step)
         return own

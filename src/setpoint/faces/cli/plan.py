@@ -125,6 +125,8 @@ def _next_step(planned: Planned) -> str:
         return "change what is desired, or the policy"
     if planned.verdict.outcome is Outcome.ASK:
         return f"setpoint change propose {made.instance} --plan {made.hash[:12]} --because REASON"
+    if planned.is_offline:
+        return f"setpoint bundle export {made.instance} --plan {made.hash[:12]}"
     restart = " --restart" if made.restarts else ""
     return f"setpoint apply {made.instance} --plan {made.hash[:12]}{restart}"
 

@@ -113,7 +113,8 @@ ORDERS = frozenset({
     "innodb_buf_flush_list_now", "innodb_checkpoint_now", "innodb_log_checkpoint_now",
     "innodb_max_purge_lag_wait", "innodb_page_cleaner_disabled_debug", "sql_replica_skip_counter",
     "sql_slave_skip_counter", "keyring_operations", "innodb_merge_threshold_set_all_debug",
-    "innodb_truncate_temporary_tablespace_now", "innodb_log_checkpoint_fuzzy_now", "innodb_redo_log_consumer_now", "debug_sync",
+    "innodb_truncate_temporary_tablespace_now", "innodb_log_checkpoint_fuzzy_now",
+    "innodb_redo_log_consumer_now", "debug_sync",
 })  # fmt: skip
 """Variables that order something done, and keep no value of their own."""
 
