@@ -1,8 +1,9 @@
 """Importing what a thousand instances left behind, and one pg_settings dump.
 
 The folder holds files of every kind that is read, each several times and under folders of their own: the
-samples where they are at hand, else our own small ones. Each figure is one import by the library, catalogs
-read beforehand; the first import of a program reads them once, which is told apart.
+samples where they are at hand, and our own small ones. Imports wait for nobody, so they are judged by the CPU
+time they take; a clock's time is told beside it. The first import of a program reads catalogs, which is told
+apart.
 
     .venv/bin/python benchmarks/bench_import.py [--files 1000]
 """
@@ -77,24 +78,26 @@ def main() -> None:
         figures = Figures(f"Importing {asked.files} files ({size / 1e6:.1f} MB)")
         began = time.perf_counter()
         next(iter(read_document(whole)))
-        figures.add("first import of a program", (time.perf_counter() - began) * 1000, "ms")
+        figures.add("first import of a program, by the clock", (time.perf_counter() - began) * 1000, "ms")
         began, busy = time.perf_counter(), time.process_time()
         dumps = list(read_paths([place]))
         took, spent = time.perf_counter() - began, time.process_time() - busy
     settings = sum(len(dump.settings) for dump in dumps)
     assert len(dumps) == asked.files
     assert settings > asked.files
-    figures.add(f"the folder ({settings} settings)", took, "s", target=FOLDER_SECONDS)
-    figures.add("the folder, CPU", spent, "s")
+    figures.add(f"the folder ({settings} settings)", spent, "s", target=FOLDER_SECONDS)
+    figures.add("the folder, by the clock", took, "s")
     times: list[float] = []
+    clock: list[float] = []
     for _ in range(ROUNDS):
-        document = Document.of(whole.path, whole.text.encode())
-        began = time.perf_counter()
-        (dump,) = read_document(document)
-        times.append((time.perf_counter() - began) * 1000)
+        began, busy = time.perf_counter(), time.thread_time()
+        (dump,) = read_document(Document.of(whole.path, whole.text.encode()))
+        times.append((time.thread_time() - busy) * 1000)
+        clock.append((time.perf_counter() - began) * 1000)
     assert dump.kind.startswith("pg_settings")
-    figures.add(f"one pg_settings dump ({len(dump.settings)} settings), p50", percentile(times, 0.5), "ms")
-    figures.add("one pg_settings dump, the quickest", min(times), "ms", target=DUMP_MS)
+    what = f"one pg_settings dump ({len(dump.settings)} settings)"
+    figures.add(f"{what}, p50", percentile(times, 0.5), "ms", target=DUMP_MS)
+    figures.add(f"{what}, p50 by the clock", percentile(clock, 0.5), "ms")
     figures.end()
 
 

@@ -98,6 +98,8 @@ CASES: dict[str, list[tuple[list[str], str]]] = {
         (["FOLDER/value.yaml"], "sort_memory"),
         (["FOLDER/latin.yaml"], "latin.yaml:2"),
         (["FOLDER/latin.yaml", "--engine", "simulated"], "fleet document"),
+        (["FOLDER/latin.yaml", "--validate"], "fleet document"),
+        (["FOLDER/plain.conf", "--validate", "--engine", "bogus"], "bogus"),
         (["FOLDER/plain.conf", "--engine", "bogus"], "bogus"),
         (["FOLDER/plain.conf", "--version", "new"], "new"),
         (["FOLDER/plain.conf", "--at", "2026-01-01"], "--instance"),

@@ -49,7 +49,8 @@ def files(draw):
     for head in draw(st.lists(HEADS, max_size=4)):
         lines += [head, *draw(st.lists(ENTRIES | ENTRIES | FLAGS | OTHERS | INCLUDES, max_size=6))]
     text = "".join(line + draw(st.sampled_from(["\n", "\n", "\r\n"])) for line in lines)
-    return text.rstrip("\r\n") if draw(st.booleans()) else text
+    is_cut = draw(st.booleans()) and not text.rpartition("!")[2].startswith("include")
+    return text.rstrip("\r\n") if is_cut else text
 
 
 def entries_of(text, rewriter):
@@ -189,6 +190,12 @@ def test_every_line_that_the_server_does_not_read_is_named():
     assert refused("a=1\n[mysqld]\n=5\n[bad\na=\0\n!include\n") == [f"my.cnf:{n}" for n in (1, 3, 4, 5, 6)]
     assert refused("\ufeff[mysqld]\na=1\n") == ["my.cnf:1", "my.cnf:2"]
     assert len(refused("a=1\n" * 1000)) == 20
+
+
+def test_an_include_without_an_end_is_refused_where_its_path_loses_a_character():
+    text = "[mysqld]\na=1\n!includedir /d"
+    assert refused(text) == ["my.cnf:3"]
+    assert OptionRewriter("mysql", (8, 4)).rewrite(text, {"a": "2"}).text == text.replace("a=1", "a=2")
 
 
 def test_long_lines_are_refused_where_they_are_read_as_two():

@@ -66,7 +66,7 @@ PLAN = plan(
     step("shared_buffers", None), step("work_mem", "8MB"), step("search_path", ("a b", "c"), StepKind.RESET)
 )
 BROKEN = "# head\nshared_buffers = '9TB'\nwork_mem = '64MB'\njit = 'off'\n"
-MENDED = "# head\njit = 'off'\nwork_mem = '8MB'\nsearch_path = '\"a b\", c'\n"
+MENDED = "# head\nwork_mem = '8MB'\njit = 'off'\nsearch_path = '\"a b\", c'\n"
 
 
 def test_rescue_puts_the_old_entries_back(tmp_path):
@@ -96,6 +96,14 @@ def test_rescue_out_of_reach_tells_the_operator(place):
     assert "take out shared_buffers" in str(caught.value)
     assert "work_mem = '8MB'" in str(caught.value)
     assert "start the server" in str(caught.value)
+
+
+def test_rescue_names_the_lines_that_keep_a_server_from_its_file(tmp_path):
+    path = tmp_path / "postgresql.auto.conf"
+    path.write_text(BROKEN + "jit = 'on\n")
+    with pytest.raises(NotPermittedError, match=r"auto\.conf:5:.*mend those lines.*take out shared_buffers"):
+        ENGINE.rescue(PLAN, str(tmp_path))
+    assert path.read_text() == BROKEN + "jit = 'on\n"
 
 
 def test_rescue_that_fails_midway_leaves_the_file_alone(tmp_path, monkeypatch):

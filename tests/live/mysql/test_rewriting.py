@@ -85,7 +85,8 @@ def file_of(rng, build, folder):
         lines.append(rng.choice(HEADS).replace("{version}", ".".join(map(str, build.series))))
         lines += section_of(rng, folder)
     text = "".join(line + rng.choice(["\n", "\n", "\r\n"]) for line in lines)
-    return text.rstrip("\r\n") if rng.random() < 0.3 else text
+    # MariaDB takes the last character off the path of an include that has no end.
+    return text.rstrip("\r\n") if rng.random() < 0.3 and not lines[-1].startswith("!") else text
 
 
 def changes_of(rng):

@@ -67,7 +67,7 @@ def write(sheet: Sheet, script: str, native: Native, sign: Sign) -> tuple[Sheet,
         f"{_SIGNATURE}{signature}",
         f"{_KEY}{key}",
     )
-    head = "".join(f"{native.comment}{line}\n" for line in lines)
+    head = "".join(f"{native.comment.rstrip()} {line}\n" for line in lines)
     return whole, head + script
 
 

@@ -167,6 +167,12 @@ class OptionRewriter:
         for line in scan_lines(_data(read)):
             if line.kind == "fault" and not lines[line.number - 1].lstrip(_BLANK).startswith("!"):
                 yield line.number, line.text or ""
+        last = lines[-1] if lines else "\n"
+        if self.kind == "mariadb" and last[-1] not in _BLANK and last.lstrip(_BLANK).startswith("!include"):
+            yield (
+                len(lines),
+                "the file ends within this line: MariaDB reads a path without its last character",
+            )
         yield from self._long_lines(lines)
 
     def _faults_of_changes(self, changes: Mapping[str, str | None]) -> Iterator[tuple[int, str]]:
