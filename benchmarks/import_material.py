@@ -31,6 +31,16 @@ _SQL = (
 _BATCH = (f"report_password\t{SECRET}", f"wsrep_sst_auth\troot:{SECRET}")
 _VERTICAL = (f"{'*' * 27} 99. row {'*' * 27}\nVariable_name: report_password\n        Value: {SECRET}",)
 _ARGUMENTS = (f"--password={SECRET}", f"--report-password={SECRET}")
+_ENGINES = {
+    _CNF: ("mysql", "mariadb"),
+    _BATCH: ("mysql", "mariadb"),
+    _VERTICAL: ("mysql", "mariadb"),
+    _ARGUMENTS: ("mysql", "mariadb"),
+    _CONF: ("postgresql",),
+    _SQL: ("postgresql", "sqlserver"),
+}
+"""Whose names these are: who reads a damaged file as another product's cannot know them."""
+
 _PLANTS = {
     "cnf": _CNF,
     "conf": _CONF,
@@ -56,6 +66,11 @@ class Seed:
     name: str
     text: str
     plants: tuple[str, ...] = ()
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Whose names hold a secret in those lines."""
+        return _ENGINES.get(self.plants, ())
 
 
 def own_seeds() -> list[Seed]:

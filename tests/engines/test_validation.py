@@ -13,7 +13,7 @@ from setpoint.engines.document import Document
 from setpoint.engines.mariadb.validation import VALIDATOR as MARIADB
 from setpoint.engines.mysql.validation import VALIDATOR as MYSQL
 from setpoint.engines.postgresql.validation import VALIDATOR as POSTGRESQL
-from setpoint.engines.validation import Finding, Inquiry, Program, Said, Verdict, ask, is_inside
+from setpoint.engines.validation import Finding, Inquiry, Program, Said, Validator, Verdict, ask, is_inside
 from setpoint.errors import UnavailableError
 
 PRINTS_FIRST_BAD = """
@@ -58,7 +58,7 @@ def python(code="", words=None):
     return Program("Python", (1, 0), (lambda _: [sys.executable, "-c", code]) if code else arguments)
 
 
-def inquiry_of(text, validator=POSTGRESQL, version=(16, 1), **texts):
+def inquiry_of(text, validator: Validator = POSTGRESQL, version=(16, 1), **texts):
     return validator.inquiry(Document("etc/main.conf", text, shelf=Shelf(**texts)), version)
 
 

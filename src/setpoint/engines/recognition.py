@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from setpoint.engines.document import Document, DumpReader
 
 _SHORT = 60
+_MAY_BE_SECRET = re.compile(r"pass|secret|token|key|://|(?:[^:\s]*:){3}", re.IGNORECASE)
+"""What the first line of a file of passwords, of addresses with logins or of keys has in it."""
 
 
 def read_document(document: Document, *, engine: str = "", version: str | None = None) -> tuple[Dump, ...]:
@@ -61,6 +63,8 @@ def _in_words(document: Document) -> str:
     if assignments * 2 > len(filled[:500]):
         return f"a file of NAME = VALUE lines whose names no engine has: {known}"
     first = filled[0].strip()
+    if _MAY_BE_SECRET.search(first):
+        return f"text: {known}"
     return f"text that begins {first[:_SHORT]!r}: {known}"
 
 

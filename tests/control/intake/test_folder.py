@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_named(place, shelf, monkeypatch):
     def deny(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folder.Path, "read_bytes", deny)
+    monkeypatch.setattr(Path, "read_bytes", deny)
     assert shelf.read("main.conf") is None
     with pytest.raises(InputError, match=r"main\.conf: it cannot be read: Permission denied"):
         found(place / "main.conf")

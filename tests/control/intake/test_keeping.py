@@ -29,7 +29,7 @@ def setting(name, raw, value=None, **fields):
     return DumpSetting(name=name, raw=raw, value=raw if value is None else value, line=1, **fields)
 
 
-def dump(*settings, path="a.txt", version="16", **fields):
+def dump(*settings, path="a.txt", version: str | None = "16", **fields):
     fields = {"engine": "postgresql", "kind": "pg_settings", **fields}
     return Dump(path=path, version=version, settings=settings, **fields)
 

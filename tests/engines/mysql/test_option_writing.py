@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 from setpoint.catalog import Version
 from setpoint.engines.mariadb import ENGINE as MARIADB
 from setpoint.engines.mysql import ENGINE as MYSQL
+from setpoint.engines.mysql.dialect.agent_words import write_file
 from setpoint.engines.mysql.dialect.option_files import parse_option_file
 from setpoint.engines.mysql.dialect.option_groups import read_groups
 from setpoint.engines.mysql.dialect.option_writing import OptionRewriter
+from setpoint.engines.plan import Plan, Request, Step, StepKind
 from setpoint.errors import InputError, InputErrors
 
 REWRITERS = [
@@ -195,6 +199,7 @@ def test_every_line_that_the_server_does_not_read_is_named():
 def test_an_include_without_an_end_is_refused_where_its_path_loses_a_character():
     text = "[mysqld]\na=1\n!includedir /d"
     assert refused(text) == ["my.cnf:3"]
+    assert refused(text.replace("!", "! ")) == ["my.cnf:3"]
     assert OptionRewriter("mysql", (8, 4)).rewrite(text, {"a": "2"}).text == text.replace("a=1", "a=2")
 
 
@@ -224,3 +229,40 @@ def test_a_value_that_would_be_read_otherwise_is_refused():
 def test_what_cannot_be_written_is_refused(changes):
     with pytest.raises(InputError):
         OptionRewriter("mariadb", (10, 11)).rewrite("[mysqld]\na = 1\n", changes)
+
+
+def step(parameter, text, *requests, kind=StepKind.SET):
+    return Step(kind=kind, parameter=parameter, text=text, do=requests)
+
+
+def ran(name, text):
+    return Request(text=f"SET GLOBAL {name} = {text}", is_read_only=False)
+
+
+def written(name, text):
+    return Request(text="", is_read_only=False, agent=write_file(name, None, text))
+
+
+def test_a_plan_leaves_to_files_what_no_client_writes_and_what_a_restart_would_forget():
+    kept = Request(text="SET PERSIST b = 2", is_read_only=False)
+    plan = Plan(
+        instance="db",
+        engine="mariadb",
+        revision="r",
+        observed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        fingerprint="f",
+        steps=(
+            step("a", "1", ran("a", 1)),
+            step("b", "2", kept),
+            step("c", "3", written("c", "3")),
+            step("d", None, ran("d", 4), written("d", None), kind=StepKind.RESET),
+            step("e", "5", ran("e", 5)),
+            step("f_g", "6", ran("f_g", 6)),
+            step("h", "7", ran("h", 7), written("h", "8")),
+            Step(kind=StepKind.RESTART, reason="for c"),
+        ),
+        overridden=("e",),
+        released=("F-G",),
+    )
+    changes = OptionRewriter("mariadb", (10, 11)).changes_of(plan)
+    assert changes == {"a": "1", "c": "3", "d": None, "h": "8"}

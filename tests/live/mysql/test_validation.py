@@ -76,3 +76,15 @@ def test_the_server_takes_what_the_importer_takes(product, tmp_path):
 def test_a_value_that_only_the_server_can_judge_is_told_at_its_line(product, tmp_path):
     (dump,) = read(tmp_path, "[mysqld]\nport = 3306\ncharacter_set_server = klingon\n", product)
     assert 3 in lines(dump, Severity.WARNING)
+
+
+def test_nothing_that_a_file_names_is_written_or_loaded(product, tmp_path):
+    beyond = tmp_path / "beyond"
+    beyond.mkdir()
+    names = ["log_bin", "log_bin_index", "log_error", "general_log_file", "slow_query_log_file", "pid_file"]
+    names += ["relay_log", "innodb_data_home_dir", "tmpdir", "datadir", "plugin_dir", "init_file", "socket"]
+    lines_ = [f"{name} = {beyond}/{name}" for name in names]
+    lines_ += ["general_log", "slow_query_log", "plugin_load = evil.so", "log_bin = ../bin"]
+    read(tmp_path, "[mysqld]\n" + "\n".join(lines_) + "\n", product)
+    assert not list(beyond.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["beyond", "my.cnf"]

@@ -1,4 +1,6 @@
-"""Rows of SQL*Plus that are wider than its line: each column, or few, has a heading and dashes of its own::
+"""Rows of SQL*Plus that are wider than its line: each column, or few, has a heading and dashes of its own.
+
+::
 
     NAME
     ----------------

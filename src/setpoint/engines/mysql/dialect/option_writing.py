@@ -167,12 +167,9 @@ class OptionRewriter:
         for line in scan_lines(_data(read)):
             if line.kind == "fault" and not lines[line.number - 1].lstrip(_BLANK).startswith("!"):
                 yield line.number, line.text or ""
-        last = lines[-1] if lines else "\n"
-        if self.kind == "mariadb" and last[-1] not in _BLANK and last.lstrip(_BLANK).startswith("!include"):
-            yield (
-                len(lines),
-                "the file ends within this line: MariaDB reads a path without its last character",
-            )
+        for number, _ in _includes(read):
+            if self.kind == "mariadb" and lines[number - 1][-1] not in _BLANK:
+                yield number, "the file ends within this line: MariaDB takes the last character off the path"
         yield from self._long_lines(lines)
 
     def _faults_of_changes(self, changes: Mapping[str, str | None]) -> Iterator[tuple[int, str]]:
@@ -192,7 +189,7 @@ class OptionRewriter:
         yield from self._long_lines(lines)
         for name, stands in self._find(lines, asked).items():
             if stands and _said(stands, self.kind) != asked[name]:
-                yield stands[-1].at + 1, f"the server would read {_said(stands, self.kind)!r} for {name}"
+                yield stands[-1].at + 1, f"the server would not read the value of {name} as it is asked for"
 
     def _long_lines(self, lines: list[str]) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(lines, start=1):

@@ -111,6 +111,7 @@ class ExporterReader:
                 engine=self.engine,
                 kind=self.kind,
                 version=version,
+                is_running=True,
                 settings=tuple(settings.values()),
                 samples=tuple(samples),
                 problems=tuple(problems),

@@ -118,6 +118,7 @@ class SystemVariablesReader:
                 kind=_kind(tables, document),
                 version=version,
                 is_complete=bool(settings) and is_whole,
+                is_running=not _is_persisted(document),
                 settings=tuple(settings.values()),
                 offered=tuple(offered),
                 redacted=tuple(values.redacted),

@@ -88,6 +88,7 @@ class VariablesReader:
                 kind=_kind(bool(settings), bool(samples)),
                 version=version,
                 is_complete=bool(settings) and self.meanings.is_whole(latest.keys(), version),
+                is_running=True,
                 settings=tuple(settings),
                 samples=tuple(samples),
                 redacted=tuple(values.redacted),

@@ -49,6 +49,7 @@ class AlertReader:
             message = f"an earlier start; the block in line {starts[-1] + 1} is in force"
             collection.note(message, start + 1)
         end = _read_block(document.lines, starts[-1] + 1, collection)
+        collection.is_running = True
         for at in range(end, len(document.lines)):
             match = _ALTERED.match(document.lines[at])
             if match is not None:

@@ -56,6 +56,7 @@ class Collection:
     samples: list[Sample] = field(default_factory=list[Sample])
     redacted: list[str] = field(default_factory=list[str])
     is_complete: bool = False
+    is_running: bool = False
 
     def error(self, message: str, line: int = 0, column: int = 0) -> None:
         """Note what the server would refuse, or what cannot be understood."""
@@ -93,6 +94,7 @@ class Collection:
             kind=self.kind,
             version=self.version,
             is_complete=self.is_complete,
+            is_running=self.is_running,
             settings=tuple(self.settings),
             samples=tuple(self.samples),
             redacted=tuple(dict.fromkeys(self.redacted)),

@@ -83,6 +83,7 @@ class ReportReader:
             shown = [each for section in sections for each in _from_section(section, collection)]
             read_load(document.lines, collection)
         _take(shown, collection)
+        collection.is_running = True
         if not shown:
             collection.warn("the report has no section of parameters")
         return (collection.dump(),)

@@ -52,7 +52,9 @@ class ShowReader:
     def read(self, document: Document, version: str | None) -> Sequence[Dump]:
         """Read it."""
         collection = Collection(document.path, KIND, release_in(document.text) or version)
-        entries = [entry for table in _tables(document) for entry in _entries(table, collection)]
+        tables = _tables(document)
+        collection.is_running = not any(table.has("sid") for table in tables)  # show spparameter has it
+        entries = [entry for table in tables for entry in _entries(table, collection)]
         take_last(collection, entries)
         return (collection.dump(),)
 

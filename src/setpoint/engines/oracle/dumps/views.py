@@ -62,6 +62,7 @@ class ViewReader:
         kind = FILE_KIND if is_file else KIND
         collection = Collection(document.path, kind, release_in(document.text) or version)
         take_last(collection, [entry for table in tables for entry in _joined(_entries(table))])
+        collection.is_running = not is_file
         if not is_file:
             names = {setting.name for setting in collection.settings}
             collection.is_complete = MEANINGS.is_whole(names, collection.version)

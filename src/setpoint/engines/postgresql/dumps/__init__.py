@@ -16,6 +16,7 @@ def readers() -> Sequence[DumpReader]:
     from setpoint.engines.postgresql.dumps.control_data import ControlDataReader
     from setpoint.engines.postgresql.dumps.exposition import ExpositionReader
     from setpoint.engines.postgresql.dumps.listing import ListingReader
+    from setpoint.engines.postgresql.dumps.parameter_list import ParameterListReader
     from setpoint.engines.postgresql.dumps.query_output import QueryOutput
     from setpoint.engines.postgresql.dumps.script import ScriptReader
 
@@ -25,5 +26,6 @@ def readers() -> Sequence[DumpReader]:
         ExpositionReader(),
         ScriptReader(),
         ListingReader(),
+        ParameterListReader(),
         ControlDataReader(),
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KIND = "postgresql.conf"
 _ASSIGNED = re.compile(r"\s*(?P<name>[A-Za-z_][\w.]*)\s*(?P<equals>=?)\s*(?P<raw>\S.*)?")
 _BARE = re.compile(r"(?:'(?:[^'\\]|\\.|'')*+'|[\w+.-][\w+./:-]*+)\s*(?:#.*)?", re.DOTALL)
+_TABBED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\t(?P<raw>[^\t]*)")
 _COMMENTED = re.compile(r"\s*#+\s*(?P<name>[A-Za-z_][\w.]*)\s*=\s*\S")
 _OTHERS = re.compile(r"\s*(?:\[[^\]]*\]\s*$|[*\w]+\.[\w]+\s*=.*\bSCOPE\b|!include|<\?xml|;;|---\s*$)")
 _SHARED = frozenset(
@@ -54,6 +55,8 @@ class ConfReader:
             return None
         if document.text.lstrip().startswith(_AUTO_HEAD):
             return Likeness(100, "ALTER SYSTEM's own first line")
+        if _is_copied(document.lines[:_LOOKED_AT]):
+            return None
         name = posixpath.basename(document.path.replace("\\", "/"))
         is_called_so = name.startswith("postgres") and ".conf" in name
         return _likeness(_count(document.lines[:_LOOKED_AT]), _BONUS if is_called_so else 0)
@@ -81,6 +84,12 @@ class ConfReader:
             sheet.dump(_path_of(document, file, number), _kind_of(file.path))
             for number, (file, sheet) in enumerate(zip(tree.files, sheets, strict=True))
         ]
+
+
+def _is_copied(lines: Sequence[str]) -> bool:
+    """Tell names and values that a client printed with tabs: no server would take all of those lines."""
+    rows = [_TABBED.fullmatch(line[:_LONGEST_LINE]) for line in lines if line]
+    return all(rows) and not all(row is None or _BARE.fullmatch(row["raw"]) for row in rows)
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ class ExpositionReader:
         if sheet.settings:
             sheet.note(0, "the exporter gives no settings that are texts, lists or words")
         sheet.settle()
-        return [sheet.dump(document.path, self.kind)]
+        return [sheet.dump(document.path, self.kind, is_running=True)]
 
 
 def _metrics(lines: Sequence[str]) -> Iterator[Metric]:

@@ -34,6 +34,7 @@ _POINTS = {
     Subject.LISTING: 60,
 }
 _WHOLE = frozenset({Subject.SETTINGS, Subject.SHOW_ALL})
+_RUNNING = _WHOLE | {Subject.SHOW}
 
 
 class QueryOutput:
@@ -61,12 +62,21 @@ class QueryOutput:
         is_complete = (
             any(subject in _WHOLE for _, subject in tables) and not sheet.has_errors and sheet.is_whole()
         )
-        return [sheet.dump(document.path, " + ".join(kinds) or self.kind, is_complete=is_complete)]
+        kind = " + ".join(kinds) or self.kind
+        return [
+            sheet.dump(document.path, kind, is_complete=is_complete, is_running=_is_running(tables))
+        ]
 
 
 def _subjects(document: Document) -> list[tuple[Table, Subject]]:
     named = [with_columns(table) for table in document.tables]
     return [(table, subject) for table in named if (subject := subject_of(table)) is not None]
+
+
+def _is_running(tables: Sequence[tuple[Table, Subject]]) -> bool:
+    """Tell whether the settings are what a server runs; beside what its files say, nobody can tell."""
+    subjects = {subject for _, subject in tables}
+    return bool(subjects & _RUNNING) and Subject.FILE_SETTINGS not in subjects
 
 
 def _likeness(table: Table, subject: Subject) -> Likeness | None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from setpoint.catalog import Kind
 from setpoint.config.dump import INSTANCE, Dump, DumpSetting, Problem, Severity, Source
 from setpoint.engines.postgresql.dialect.secrets import is_secret, masked
+from setpoint.engines.postgresql.dumps.added import added_after
 from setpoint.engines.postgresql.dumps.hooks import fault_of_hook
 from setpoint.engines.postgresql.dumps.placeholder import fault_of_placeholder
 from setpoint.engines.postgresql.dumps.removed import REMOVED
@@ -122,14 +123,15 @@ class Sheet:
                 )
         self.settings = kept
 
-    def dump(self, path: str, kind: str, version: str | None = None, *, is_complete: bool = False) -> Dump:
+    def dump(self, path: str, kind: str, *, is_complete: bool = False, is_running: bool = False) -> Dump:
         """Make the dump; problems stand in the order of their lines."""
         return Dump(
             path=path,
             engine=ENGINE,
             kind=kind,
-            version=version or self.version,
+            version=self.version,
             is_complete=is_complete,
+            is_running=is_running,
             settings=tuple(self.settings),
             samples=tuple(self.samples),
             offered=tuple(self.offered),
@@ -144,7 +146,8 @@ class Sheet:
 
     def is_whole(self) -> bool:
         """Tell whether every parameter of the version stands here."""
-        return MEANINGS.is_whole({each.name.lower() for each in self.settings}, self.version)
+        names = {each.name.lower() for each in self.settings}
+        return MEANINGS.is_whole(names | added_after(self.version), self.version)
 
     def _problem(self, severity: Severity, line: int, message: str, column: int) -> None:
         self.problems.append(Problem(severity=severity, message=message, line=line, column=column))

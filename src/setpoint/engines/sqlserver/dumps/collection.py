@@ -23,6 +23,7 @@ class Collection:
     problems: list[Problem] = field(default_factory=list[Problem])
     samples: list[Sample] = field(default_factory=list[Sample])
     is_complete: bool = False
+    is_running: bool = False
 
     def error(self, message: str, line: int = 0, column: int = 0) -> None:
         """Note what the server would refuse, or what cannot be understood."""
@@ -56,6 +57,7 @@ class Collection:
             kind=self.kind,
             version=self.version,
             is_complete=self.is_complete,
+            is_running=self.is_running,
             settings=tuple(self.settings),
             samples=tuple(self.samples),
             problems=tuple(sorted(self.problems, key=lambda each: each.line)),

@@ -93,6 +93,7 @@ class ConfigurationReader:
             settings.extend(_settings(table, form, collection))
             collection.problems.extend(table.problems)
         collection.take_last(settings)
+        collection.is_running = True
         names = {GRAMMAR.fold_name(setting.name) for setting in collection.settings}
         collection.is_complete = MEANINGS.is_whole(names, collection.version)
         return (collection.dump(),)
