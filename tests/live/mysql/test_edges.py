@@ -204,6 +204,16 @@ def test_what_runs_is_made_to_last_by_the_agent(setpoint, server, mariadb_only):
     assert setpoint.plan(NAME).plan.is_empty
 
 
+def test_a_variable_whose_option_has_another_name_is_written_down_under_that(setpoint, server, mariadb_only):
+    use(setpoint, server, agent=agent_command(server))
+    setpoint.apply(ask(setpoint, tx_isolation="READ-COMMITTED"))
+    assert "transaction_isolation" in server.fragment_path.read_text()
+    server.restart()
+    assert drift_of(setpoint, "tx_isolation").drift_class is DriftClass.IN_SYNC
+    setpoint.undo(NAME)
+    assert "transaction_isolation" not in server.fragment_path.read_text()
+
+
 def test_without_an_agent_the_operator_is_told_what_to_write_down(setpoint, server, mariadb_only):
     plan = ask(setpoint, max_connections="171")
     assert any("max_connections = 171" in step for step in plan.operator_steps)

@@ -1,9 +1,9 @@
 """What ``mysqld`` and ``mariadbd`` say of their option files, with no server started.
 
-MySQL has ``--validate-config`` since 8.0.16. Elsewhere ``--help --verbose`` reads the files as a start does;
-it loads libraries and opens logs that the files name, so lines that name any are withheld. Both end with 0
+MySQL has ``--validate-config`` since 8.0.16. Elsewhere ``--help --verbose`` reads the files as a start does.
+Both look for folders and libraries that the files name, so lines that name any are withheld. Both end with 0
 where they changed a number to the next that they take, and MariaDB also where InnoDB refused one; only the
-messages tell. They stop at the first value that they cannot read, and MariaDB lists unknown names all at
+messages tell. They stop at the first value that they cannot read, and tell unknown names after that, all at
 once. Learnt by trial on MariaDB 10.5, 10.11 and 11.8 and on MySQL 9.7.
 """
 

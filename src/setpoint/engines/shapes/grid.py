@@ -7,18 +7,19 @@ MySQL and MariaDB. Cells are cut by position, so that a bar inside a cell is tex
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from setpoint.engines.shapes.headers import is_header
 from setpoint.engines.shapes.reading import Reading, display, is_outside, is_wide, misfit
 from setpoint.engines.shapes.table import Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from setpoint.config.dump import Problem
 
@@ -30,9 +31,12 @@ _BOX_RULE = re.compile(r"[+|](?:-{2,}[+|])+")
 _BARS = frozenset("|│║")
 _BAR = re.compile("(?<= )[|│║](?: |$)")
 _FEWEST_RULELESS = 2
+_DEEPEST = 16
+"""How far a whole table may be indented."""
 _NEWLINE_MARKS = frozenset("+↵")
 _WRAP_MARKS = frozenset(".…")
 _MARKS = _NEWLINE_MARKS | _WRAP_MARKS
+_BEHIND_CELLS = _MARKS | {"", " "}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ class _Grid:
     def split(self, line: str) -> tuple[Sequence[str], Sequence[str]] | None:
         """Answer a line's cells and the marks behind them, None where the bars stand elsewhere."""
         if line.isascii() or not is_wide(line):
-            return (self.cut(line), self.marks(line)) if _BARS.issuperset(self.edges(line)) else None
+            marks = self.marks(line)
+            if _BARS.issuperset(self.edges(line)) and _BEHIND_CELLS.issuperset(marks):
+                return self.cut(line), marks
+            return None if self.is_boxed else self.split_by_bars(line)
         columns = display(line)
         joined = _Columns(columns)
         if _BARS.issuperset(joined.pick(self.bars)):
@@ -75,13 +82,17 @@ class _Grid:
                 [joined.text(start, end) for start, end in self.spans],
                 [joined.text(end, end + 1) for _, end in self.spans],
             )
-        return self._split_by_bars(line)
+        return self.split_by_bars(line)
 
-    def _split_by_bars(self, line: str) -> tuple[Sequence[str], Sequence[str]] | None:
-        """Split at the bars themselves: the client counted the width of some character otherwise."""
+    def split_by_bars(self, line: str) -> tuple[Sequence[str], Sequence[str]] | None:
+        """Split at the bars themselves: a character's width was counted otherwise, or people edited it."""
         cells = re.split("[|│║]", line)
         if self.is_boxed:
+            if cells[0].strip() or cells[-1].strip():
+                return None
             cells = cells[1:-1]
+        elif len(cells) == 1 and line[:1] != " ":
+            return None
         if len(cells) != len(self.spans):
             return None
         return [cell.strip() for cell in cells], [""] * len(cells)
@@ -98,6 +109,27 @@ class _Columns:
 
     def text(self, start: int, end: int) -> str:
         return "".join(self.columns[start:end])
+
+
+@dataclass(frozen=True)
+class _Shifted(Sequence[str]):
+    """Lines without what all of an indented table's lines begin with; nothing is copied."""
+
+    lines: Sequence[str]
+    indent: int
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [line[self.indent :] for line in self.lines[at]]
+        line = self.lines[at]
+        return line[self.indent :] if not line[: self.indent].strip() else line
 
 
 @dataclass
@@ -147,6 +179,9 @@ def read_grid(lines: Sequence[str], at: int, floor: int) -> Reading | None:
     `floor` is the first index that no table before has taken.
     """
     rule = lines[at].rstrip().translate(_PLAIN)
+    indent = len(rule) - len(rule.lstrip())
+    if 0 < indent <= _DEEPEST:
+        return read_grid(_Shifted(lines, indent), at, floor) if rule[indent:][:1] in "-+" else None
     if _BOX_RULE.fullmatch(rule):
         return _read_box(lines, at, _Grid(rule, is_boxed=True))
     if _OPEN_RULE.fullmatch(rule):
@@ -252,6 +287,8 @@ def _fill(body: _Body, lines: Sequence[str], at: int) -> int:
         if split is None and may_join and line[:1] in _BARS:
             split, taken = _join(body.grid, lines, at)
             may_join = split is not None
+        if split is None and (split := body.grid.split_by_bars(line)) is not None:
+            taken = 1
         if split is not None:
             body.add(*split, at + 1)
         elif line[:1] in _BARS:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from setpoint.engines.mysql.dialect.knowledge import FILE_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,5 +61,6 @@ def silent(fault: str) -> str:
 
 def write_file(parameter: str, expected: str | None, text: str | None) -> str:
     """Ask for one entry to be changed, if it is still what it was; None is no entry."""
-    put: Mapping[str, object] = {"set": {parameter: text}} if text is not None else {"unset": [parameter]}
-    return json.dumps({"do": "write", "expect": {parameter: expected}, **put}, sort_keys=True)
+    name = FILE_NAMES.get(parameter, parameter)
+    put: Mapping[str, object] = {"set": {name: text}} if text is not None else {"unset": [name]}
+    return json.dumps({"do": "write", "expect": {name: expected}, **put}, sort_keys=True)

@@ -164,6 +164,14 @@ OPTION_NAMES: Mapping[str, str] = {
 }
 """Options whose variable has another name, where a server lists that one and not the option's."""
 
+FILE_NAMES: Mapping[str, str] = {
+    "have_symlink": "symbolic_links",
+    "time_zone": "default_time_zone",
+    "tx_isolation": "transaction_isolation",
+    "tx_read_only": "transaction_read_only",
+}
+"""Variables that a file sets under another name alone (tried on MariaDB 10.5, 10.11 and 11.8)."""
+
 COUPLED: Mapping[str, str] = {"super_read_only": "read_only"}
 """Turning on the first turns on the second, and turning it off leaves that."""
 

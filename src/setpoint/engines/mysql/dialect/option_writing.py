@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.engines.mysql.dialect.grammar import GRAMMAR
-from setpoint.engines.mysql.dialect.knowledge import OPTION_NAMES
+from setpoint.engines.mysql.dialect.knowledge import FILE_NAMES, OPTION_NAMES
 from setpoint.engines.mysql.dialect.option_fragment import render_fragment
 from setpoint.engines.mysql.dialect.option_groups import ACCUMULATING, Kind, read_groups, understand
 from setpoint.engines.mysql.file_agent import (
@@ -33,16 +33,9 @@ _BLANK = "\t\n\v\f\r \xa0"  # what the servers take for blank, in Latin-1
 _MOST_FAULTS = 20  # lines that end a file: each is told, but the file is read anew for each
 _SHARED = frozenset({"client-server", "galera", "mysql_cluster"})
 """Groups that a server reads besides others, or for a purpose of their own: nothing is put there."""
-_OPTIONS = {
-    "have_symlink": "symbolic_links",
-    "time_zone": "default_time_zone",
-    "tx_isolation": "transaction_isolation",
-    "tx_read_only": "transaction_read_only",
-}
-"""Variables that a file sets under another name alone (tried on MariaDB 10.5, 10.11 and 11.8)."""
 _SAME: Mapping[str, str] = {
     **OPTION_NAMES,
-    **{option: variable for variable, option in _OPTIONS.items()},
+    **{option: variable for variable, option in FILE_NAMES.items()},
     "table_cache": "table_open_cache",
     "log_slow_query": "slow_query_log",
     "log_slow_query_file": "slow_query_log_file",
@@ -105,7 +98,7 @@ class OptionRewriter:
                 for each in stands:
                     kept[each.at] = None
             elif not stands:
-                added.append(f"{_OPTIONS.get(GRAMMAR.fold_name(name), name)} = {_quoted(wanted)}")
+                added.append(f"{FILE_NAMES.get(GRAMMAR.fold_name(name), name)} = {_quoted(wanted)}")
             elif _said(stands, self.kind) != wanted:
                 kept[stands[-1].at] = _with_value(lines[stands[-1].at], stands[-1].option, wanted)
         head = [] if group or not added else ["[mysqld]"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def readers(engine: str) -> Sequence[DumpReader]:
     """Answer who reads which kind of file."""
     from setpoint.engines.meanings import Meanings
+    from setpoint.engines.mysql.dumps.answers import AnswerReader
     from setpoint.engines.mysql.dumps.exporter import ExporterReader
     from setpoint.engines.mysql.dumps.help_listing import HelpReader
     from setpoint.engines.mysql.dumps.innodb_status import InnodbStatusReader
@@ -35,4 +36,5 @@ def readers(engine: str) -> Sequence[DumpReader]:
         InnodbStatusReader(kind, meanings),
         SystemVariablesReader(kind, meanings),
         VariablesReader(kind, meanings),
+        AnswerReader(kind, meanings),
     )

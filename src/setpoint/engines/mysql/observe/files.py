@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.engines.mysql.dialect.agent_words import Told, read_told
-from setpoint.engines.mysql.dialect.knowledge import OPTION_NAMES, masked
+from setpoint.engines.mysql.dialect.knowledge import FILE_NAMES, OPTION_NAMES, masked
 from setpoint.engines.mysql.dialect.option_files import resolve
 from setpoint.engines.mysql.dialect.option_fragment import parse_fragment
 from setpoint.engines.mysql.observe.origins import Place
@@ -60,7 +60,9 @@ def fragment_texts(agent: str | None) -> dict[str, str]:
     told = read_told(agent)
     if told is None or told.fragment is None or told.fragment.text is None:
         return {}
-    return dict(parse_fragment(told.fragment.text).entries)
+    variables = {option: variable for variable, option in FILE_NAMES.items()}
+    entries = parse_fragment(told.fragment.text).entries
+    return {variables.get(name, name): text for name, text in dict(entries).items()}
 
 
 def _told(told: Told, kind: Kind, version: Version, names: Collection[str]) -> Files:

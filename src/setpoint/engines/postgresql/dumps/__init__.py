@@ -19,6 +19,7 @@ def readers() -> Sequence[DumpReader]:
     from setpoint.engines.postgresql.dumps.parameter_list import ParameterListReader
     from setpoint.engines.postgresql.dumps.query_output import QueryOutput
     from setpoint.engines.postgresql.dumps.script import ScriptReader
+    from setpoint.engines.postgresql.dumps.version_text import VersionReader
 
     return (
         ConfReader(),
@@ -28,4 +29,5 @@ def readers() -> Sequence[DumpReader]:
         ListingReader(),
         ParameterListReader(),
         ControlDataReader(),
+        VersionReader(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from setpoint.engines.document import Likeness
@@ -16,13 +17,13 @@ from setpoint.engines.postgresql.dumps.settings_view import (
 )
 from setpoint.engines.postgresql.dumps.sheet import Sheet
 from setpoint.engines.postgresql.dumps.statistics import is_own, read_samples, view_of
+from setpoint.engines.shapes.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setpoint.config.dump import Dump
     from setpoint.engines.document import Document
-    from setpoint.engines.shapes.table import Table
 
 _POINTS = {
     Subject.SETTINGS: 90,
@@ -34,6 +35,8 @@ _POINTS = {
     Subject.LISTING: 60,
 }
 _WHOLE = frozenset({Subject.SETTINGS, Subject.SHOW_ALL})
+_COUNT = re.compile(r"\(\d+ rows?\)\s*")
+_HEAD_LINES = 5
 _RUNNING = _WHOLE | {Subject.SHOW}
 
 
@@ -69,8 +72,18 @@ class QueryOutput:
 
 
 def _subjects(document: Document) -> list[tuple[Table, Subject]]:
-    named = [with_columns(table) for table in document.tables]
+    named = [with_columns(table) for table in document.tables or _lone_header(document)]
     return [(table, subject) for table in named if (subject := subject_of(table)) is not None]
+
+
+def _lone_header(document: Document) -> Sequence[Table]:
+    """Answer the table of a file that holds the columns of a view that had no rows, and nothing else."""
+    filled = [(at, line) for at, line in enumerate(document.lines[:_HEAD_LINES], 1) if line.strip()]
+    if not filled or not all(_COUNT.fullmatch(line) for _, line in filled[1:]):
+        return ()
+    at, line = filled[0]
+    tables = (Table("header", tuple(line.strip().split(mark)), (), at) for mark in ",|\t;" if mark in line)
+    return [table for table in tables if view_of(table) is not None][:1]
 
 
 def _is_running(tables: Sequence[tuple[Table, Subject]]) -> bool:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from setpoint.engines.shapes.table import Table
 
 _IDENTITIES = re.compile(
-    r"(?:.*id|pid|.*_pid|toplevel|backend_xid|backend_xmin|leader_pid|client_port|sync_priority|.*lsn|oid)"
+    r"(?:.*(?<!x)id|toplevel|backend_xid|backend_xmin|transactionid|client_port|sync_priority|.*lsn|database"
+    r"|relation|page|tuple)"
 )
 _HIDDEN = frozenset({"query", "query_text", "statement", "current_query", "short_query", "client_addr"})
 _LABEL = re.compile(r"[\w.$-]{1,63}(?: [\w.$-]{1,30}){0,3}")
@@ -64,7 +65,7 @@ _VIEWS = (
     ("pg_stat_ssl", {"ssl", "cipher"}),
 )
 _OWN = re.compile(
-    r"(?:pg_|autovacuum|n_dead_tup|n_live_tup|blks_|tup_|xact_|datname|relname|relkind|relpages|schemaname"
+    r"(?:pg_|application_name|autovacuum|n_dead_tup|n_live_tup|blks_|tup_|xact_|datname|relname|relkind|relpages|schemaname"
     r"|indexrelname|txid_|wal_|current_setting|is_superuser|is_super_user|usename|rolname|spcname|oldest_xid"
     r"|oldest_current_xid|percent_towards|checkpoints_|buffers_|server_version|replay_|max_locks_held"
     r"|walwrite|archive_|bloat|numbackends|stats_reset|xmin)"
@@ -94,6 +95,8 @@ def view_of(table: Table) -> str | None:
 def is_own(table: Table) -> bool:
     """Tell whether the columns' words sound like PostgreSQL and like no other product."""
     words = [word.strip().lower() for word in table.columns]
+    if table.shape == "psql aligned" and words == ["state", "count"]:
+        return True
     return not _OTHERS & set(words) and any(map(_OWN.match, words))
 
 
