@@ -237,6 +237,7 @@ BUNDLES: dict[str, Attempt] = {
 BUNDLES_READS: dict[str, Attempt] = {
     "all": lambda b, _p: b.all(),
     "verify": lambda b, p: b.verify(p.bundle.text, "x.sql"),
+    "rewrite_option_file": lambda _b, _p: None,  # the simulated engine has no option files
 }
 ROLLOUTS_READS: dict[str, Attempt] = {
     "all": lambda r, _p: r.all(),

@@ -40,8 +40,30 @@ FILES = {
     "odoo": "[options]\naddons_path = /a\ndb_maxconn = 64\nadmin_passwd = x\n",
     "systemd": "[Unit]\nDescription=PostgreSQL\n[Service]\nExecStart=/usr/bin/postgres\n[Install]\n",
     "ssh": "Port 22\nPermitRootLogin no\nPasswordAuthentication no\n",
+    "docker-compose": "services:\n  db:\n    image: postgres:16\n    environment:\n      A: b\n",
+    "kubernetes": "apiVersion: v1\nkind: ConfigMap\ndata:\n  postgresql.conf: |\n    jit = off\n",
     "sysctl": "vm.swappiness = 1\nkernel.shmmax = 5\nnet.core.somaxconn = 1024\nfs.file-max = 5\n",
 }
+
+
+OUTPUT = {
+    "pgbouncer": [
+        "    list      | items\n--------------+-------\n databases    |     2\n users        |     2\n",
+        " database | user | cl_active | cl_waiting | sv_active\n",
+        "    version\n---------------\n PgBouncer 1.21.0\n",
+    ],
+    "proxysql": [
+        "| variable_name         | variable_value |\n+---+---+\n| mysql-max_connections | 2048 |\n",
+        "| admin-version | 2.5.1 |\n",
+        "*** 1. row ***\n Variable_Name: SQLite3_memory_bytes\nVariable_Value: 5\n",
+        "# TYPE proxysql_uptime_seconds_total counter\nproxysql_uptime_seconds_total 7\n",
+    ],
+    "redis": ["# HELP redis_up Is it up\n# TYPE redis_up gauge\nredis_up 1\n"],
+    "mongodb": ["# TYPE mongodb_up gauge\nmongodb_up 1\n"],
+    "elasticsearch": ["# TYPE elasticsearch_cluster_health_status gauge\n"],
+    "node_exporter": ['node_cpu_seconds_total{cpu="0"} 5\n'],
+}
+"""Further files of these: what their consoles and their exporters print."""
 
 
 def products():
@@ -72,6 +94,18 @@ def test_a_products_file_is_refused_by_its_name(product):
     assert problem.message.startswith(f"this is {strange.what}")
     assert not dump.settings
     assert not dump.samples
+
+
+@pytest.mark.parametrize("product", sorted(OUTPUT))
+def test_what_its_console_or_exporter_prints_is_refused_by_its_name(product):
+    for text in OUTPUT[product]:
+        (dump,) = read_document(document(text))
+        assert (dump.engine, dump.kind) == (None, product)
+
+
+def test_a_users_or_an_options_name_like_a_products_makes_no_file_the_products():
+    text = "# proxysql_monitor may read\n[mysqld]\nadmin-port\t= 33062\nmax_connections = 5\n"
+    assert read_document(document(text))[0].engine == "mysql"
 
 
 @pytest.mark.parametrize("product", sorted(FILES))

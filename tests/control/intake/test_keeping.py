@@ -80,6 +80,22 @@ def test_what_waits_for_a_restart_runs_as_the_file_says_and_is_pending(bank):
     assert (kept.value, kept.pending) == (str(128 * MB // (8 * KB)), "2GB")
 
 
+def test_an_exporters_number_is_kept_as_the_server_shows_it(bank):
+    seen = keep(
+        bank,
+        running(
+            setting("shared_buffers", "1.34217728e+08", 128 * MB, unit="B"),
+            setting("log_file_mode", "600", 0o600),
+            setting("jit", "1", value=True),
+        ),
+    )
+    assert {name: each.value for name, each in seen.settings.items()} == {
+        "shared_buffers": "16384",
+        "log_file_mode": "0600",
+        "jit": "1",
+    }
+
+
 def test_values_of_databases_roles_and_clients_are_not_the_instances(bank):
     seen = keep(
         bank,

@@ -193,9 +193,9 @@ def test_where_nothing_can_be_run_safely_there_are_no_programs(monkeypatch):
     def refuse():
         raise LabError("nobody is here")
 
-    programs.programs.cache_clear()
+    programs.everything.cache_clear()
     monkeypatch.setattr(programs, "choose_privileges", refuse)
     try:
         assert programs.programs("postgresql") == ()
     finally:
-        programs.programs.cache_clear()
+        programs.everything.cache_clear()

@@ -15,7 +15,7 @@ from setpoint.config.facts import Facts
 from setpoint.config.observation import FileFault, Observation, ObservedSetting, Origin, OriginKind
 from setpoint.control import gate
 from setpoint.control.incidents import note_incidents
-from setpoint.engines.canonical import text_of
+from setpoint.engines.canonical import amount, text_of
 from setpoint.engines.meanings import Meanings
 from setpoint.engines.registry import get_engine
 from setpoint.errors import InputError, InputErrors
@@ -122,7 +122,7 @@ class _Telling:
         places = [_origin(dump, setting) for dump, setting in (*self.written, *self.running, *self.scoped)]
         if self.running:
             setting = self.running[-1][1]
-            value, pending = setting.raw, None
+            value, pending = _text_of(name, setting, catalog), None
             if setting.running is not None and setting.running != setting.value:
                 parameter = catalog.find(name)
                 pending = setting.raw
@@ -138,6 +138,22 @@ class _Telling:
             return ObservedSetting(value=None, origins=tuple(places))
         value = self.written[-1][1].raw
         return ObservedSetting(value=value, origins=_marked(places, len(self.written) - 1), is_inferred=True)
+
+
+def _text_of(name: str, setting: DumpSetting, catalog: Catalog) -> str | None:
+    """Answer the text of a running value as the server shows it: exporters write it in units of their own."""
+    parameter = catalog.find(name)
+    if parameter is None or setting.raw is None or setting.value is None:
+        return setting.raw
+    try:
+        value = parameter.read(setting.raw, catalog.grammar)
+    except ValueError:
+        value = None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = amount(value, parameter, catalog.grammar).value
+    if value == setting.value or isinstance(value, tuple):
+        return setting.raw
+    return text_of(setting.value, setting.unit, parameter, catalog.grammar)
 
 
 def _origin(dump: Dump, setting: DumpSetting) -> Origin:

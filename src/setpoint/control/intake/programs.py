@@ -19,7 +19,7 @@ from setpoint.lab.privileges import choose_privileges, give_away
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from setpoint.lab.mysql_binaries import Kind, MysqlBinaries
+    from setpoint.lab.mysql_binaries import MysqlBinaries
     from setpoint.lab.privileges import Privileges
 
 
@@ -47,52 +47,52 @@ def is_of_family(program: Program, engine: str, version: str | None) -> bool:
     return family(Version.parse(version)) == family(Version.parse(own))
 
 
-@cache
 def programs(engine: str) -> tuple[Program, ...]:
     """Answer the programs of an engine that are on this machine and run."""
-    lookup = _LOOKUPS.get(engine)
-    if lookup is None:
-        return ()
+    return tuple(program for of, program in everything() if of == engine)
+
+
+@cache
+def everything() -> tuple[tuple[str, Program], ...]:
+    """Answer all programs of this machine with their engines. Others cannot be asked about a file."""
     try:
-        return tuple(lookup(choose_privileges()))
+        privileges = choose_privileges()
     except LabError:
         return ()
+    return (*_of_postgresql(privileges), *_of_mysql_family(privileges))
 
 
-def _postgresql(privileges: Privileges) -> Iterator[Program]:
+def _of_postgresql(privileges: Privileges) -> Iterator[tuple[str, Program]]:
     found = list(find_binaries().found)
     found += [PostgresBinaries(place, read_version(place)) for place in _on_path("postgres")]
     for build in found:
         before = (*privileges.prefix, str(build.bindir / "postgres"))
-        yield Program(
-            name=f"PostgreSQL {'.'.join(map(str, build.version))}",
-            version=build.version,
-            words=partial(_behind, before),
-            environment=_libraries(build.environment()),
-            share=_share(privileges),
+        yield (
+            "postgresql",
+            Program(
+                name=f"PostgreSQL {'.'.join(map(str, build.version))}",
+                version=build.version,
+                words=partial(_behind, before),
+                environment=_libraries(build.environment()),
+                share=_share(privileges),
+            ),
         )
 
 
-def _mysql(kind: Kind, privileges: Privileges) -> Iterator[Program]:
+def _of_mysql_family(privileges: Privileges) -> Iterator[tuple[str, Program]]:
     found = list(find_mysql().found)
     found += map(read_build, _on_path("mariadbd", "mysqld"))
     for build in found:
-        if build.kind == kind:
-            yield Program(
-                name=f"{PRODUCTS[kind]} {'.'.join(map(str, build.version))}",
+        yield (
+            build.kind,
+            Program(
+                name=f"{PRODUCTS[build.kind]} {'.'.join(map(str, build.version))}",
                 version=build.version,
                 words=partial(_server_words, privileges.prefix, build),
                 environment=_libraries(build.environment()),
                 share=_share(privileges),
-            )
-
-
-_LOOKUPS: Mapping[str, Callable[[Privileges], Iterator[Program]]] = {
-    "postgresql": _postgresql,
-    "mysql": partial(_mysql, "mysql"),
-    "mariadb": partial(_mysql, "mariadb"),
-}
-"""Who looks for an engine's programs. Servers of other engines cannot be asked about a file."""
+            ),
+        )
 
 
 def _on_path(*names: str) -> list[Path]:

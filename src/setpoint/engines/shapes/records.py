@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _EXPANDED = re.compile(r"[+┌╔├╠╟╞]?[-─═]?\[ RECORD \d+ \][-─═+┬╤┼╪┐╗╥╦╫╬┤╣╢╡]*\s*|\* Record \d+\s*")
 _BOTTOM = re.compile(r"[+└╚][-─═]*(?:[+┴╧╨╩][-─═]*)*[+┘╝]?\s*")
 _VERTICAL = re.compile(r"\*{3,} \d+\. row \*{3,}\s*")
+_NAMED = re.compile(r"[^:]{1,200}:(?: |$)")
+_PAIR = 2
 _BAR = re.compile("[|│║]")
 _BARS = ("|", "│", "║")
 _SPACE = ("", " ")
@@ -155,6 +157,8 @@ def read_vertical(lines: Sequence[str], at: int) -> Reading | None:
     r"""Answer the ``\G`` records that begin at an index, None where none does."""
     if not _VERTICAL.fullmatch(lines[at]):
         return None
+    if at + 1 < len(lines) and _NAMED.match(lines[at + 1]) is None:
+        return _read_bare_vertical(lines, at)
     records, end, colon = _Records("vertical"), at, -1
     while end < len(lines):
         line = lines[end]
@@ -169,6 +173,24 @@ def read_vertical(lines: Sequence[str], at: int) -> Reading | None:
             break
         end += 1
     return Reading(records.table(at + 1, null="NULL"), at, end)
+
+
+def _read_bare_vertical(lines: Sequence[str], at: int) -> Reading | None:
+    r"""Read the ``\G`` records of a client that leaves names out: a cell a line, two of them, name and value."""
+    rows: list[Row] = []
+    end = at
+    while end + _PAIR < len(lines) and _VERTICAL.fullmatch(lines[end]):
+        start = end + 1
+        if _VERTICAL.fullmatch(lines[start + 1]):
+            break
+        end = start + _PAIR
+        while end < len(lines) and not _VERTICAL.fullmatch(lines[end]) and not is_outside(lines[end]):
+            end += 1
+        rest = "\n".join(lines[start + 1 : end])
+        rows.append(Row((lines[start], None if rest == "NULL" else rest), start + 1))
+    if not rows:
+        return None
+    return Reading(Table("vertical", (), tuple(rows), at + 1, has_nulls=True), at, end)
 
 
 def _names(records: _Records, line: str, colon: int) -> bool:

@@ -77,7 +77,9 @@ def read_listing(document: Document) -> list[Block]:
     """Answer the blocks of a listing, each with its entries in order."""
     if any(_is_marked(line) for line in document.lines[:_SAMPLED_LINES]):
         found = [block for table in document.tables if (block := _of_table(table)).entries]
-        if sum(len(block.entries) for block in found) * 2 >= _boxed_rows(document):
+        boxed = _boxed_rows(document)
+        is_skewed = boxed and any(block.problems for block in found)
+        if not is_skewed and sum(len(block.entries) for block in found) * 2 >= boxed:
             return found
         return [block for block in _of_box(document) if block.entries]
     return [block for block in _of_lines(document) if block.entries]

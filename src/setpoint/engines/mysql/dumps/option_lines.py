@@ -139,11 +139,18 @@ class OptionReading:
             known = (
                 OptionName(folded, (), folded in self.options)
                 if is_plain
-                else understand(written, self.engine, self.options)
+                else self._named(understand(written, self.engine, self.options))
             )
             if len(self._understood) <= 10 * _MOST_ABBREVIATIONS:
                 self._understood[written] = known
         return known
+
+    def _named(self, option: OptionName) -> OptionName:
+        """Leave a ``skip-`` in the name of an option that nobody knows without it either."""
+        is_turned = option.prefixes[-1:] != () and option.prefixes[-1] in _TURNED
+        if option.is_known is not False or not is_turned or option.name.lower() in self._elsewhere:
+            return option
+        return OptionName(f"{option.prefixes[-1]}_{option.name}", option.prefixes[:-1], is_known=False)
 
     def settle_words(self, lines: Sequence[OptionLine]) -> None:
         """Point out the placeholders of this file where they are a part of other values."""

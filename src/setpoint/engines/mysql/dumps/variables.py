@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from setpoint.config.dump import Dump, Problem, Sample, Severity, Source
@@ -63,7 +63,7 @@ class VariablesReader:
         """Read the settings and the counters."""
         blocks = read_listing(document)
         shown = [entry for block in blocks for entry in self._variables_of(block)]
-        counted = _counters_of(blocks, {id(entry) for entry in shown})
+        counted = _paired(_counters_of(blocks, {id(entry) for entry in shown}))
         version = _version_of(shown) or version
         values = RunningValues(self.meanings, version)
         latest = {entry.name.lower(): entry for entry in shown}
@@ -114,6 +114,18 @@ class VariablesReader:
 
 def _counters_of(blocks: Iterable[Block], settings: set[int]) -> list[Entry]:
     return [entry for block in blocks for entry in block.entries if id(entry) not in settings]
+
+
+def _paired(entries: Sequence[Entry]) -> list[Entry]:
+    """Make one entry of a counter that stands twice: with the first and the last of its numbers."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        first = found.get(entry.name)
+        if first is None or not _NUMBER.fullmatch(entry.text or ""):
+            found.setdefault(entry.name, entry)
+        else:
+            found[entry.name] = replace(first, later=entry.text, line=entry.line)
+    return list(found.values())
 
 
 def _kind(has_settings: bool, has_samples: bool) -> str:  # noqa: FBT001 - the two things a listing may hold

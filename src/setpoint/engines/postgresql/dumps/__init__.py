@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def readers() -> Sequence[DumpReader]:
     """Answer who reads which kind of file."""
+    from setpoint.engines.postgresql.dumps.beside import BesideReader
     from setpoint.engines.postgresql.dumps.conf_file import ConfReader
     from setpoint.engines.postgresql.dumps.control_data import ControlDataReader
     from setpoint.engines.postgresql.dumps.exposition import ExpositionReader
@@ -30,4 +31,5 @@ def readers() -> Sequence[DumpReader]:
         ParameterListReader(),
         ControlDataReader(),
         VersionReader(),
+        BesideReader(),
     )
