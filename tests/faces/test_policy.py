@@ -104,15 +104,19 @@ def test_checking_needs_no_store(tmp_path, cli):
 
 
 def test_starters_are_listed_and_printed_as_they_are(cli):
-    assert [each["name"] for each in cli.json("policy", "starter")] == ["postgresql-safety", "production"]
+    assert [each["name"] for each in cli.json("policy", "starter")] == [
+        "mysql-safety",
+        "postgresql-safety",
+        "production",
+    ]
     assert cli.good("policy", "starter", "production") == starter_text("production")
     assert cli.json("policy", "starter", "production")["text"] == starter_text("production")
     refused = cli("policy", "starter", "nope")
     assert refused.exit_code == 2
-    assert "postgresql-safety, production" in refused.stderr
+    assert "mysql-safety, postgresql-safety, production" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["postgresql-safety", "production"])
+@pytest.mark.parametrize("name", ["mysql-safety", "postgresql-safety", "production"])
 def test_a_starter_can_be_put_in_force_as_it_is(cli, name):
     cli.good("policy", "put", name, "-", "--because", "begin", input=starter_text(name))
     assert cli.json("policy", "list")[0]["name"] == name

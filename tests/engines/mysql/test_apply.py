@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.engines.mysql.answers import answer, seen, variable
@@ -48,7 +49,7 @@ def made(desired, *, engine="mysql", rows=ROWS, agent=None, releases=(), passing
     return get_engine(engine).steps(desired, releases, observation, catalog, {}, passing)
 
 
-def texts(requests):
+def texts(requests) -> list[Any]:
     return [request.text or json.loads(request.agent) for request in requests]
 
 

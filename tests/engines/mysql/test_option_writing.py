@@ -13,7 +13,7 @@ from setpoint.engines.mariadb import ENGINE as MARIADB
 from setpoint.engines.mysql import ENGINE as MYSQL
 from setpoint.engines.mysql.dialect.agent_words import write_file
 from setpoint.engines.mysql.dialect.option_files import parse_option_file
-from setpoint.engines.mysql.dialect.option_groups import read_groups
+from setpoint.engines.mysql.dialect.option_groups import Kind, read_groups
 from setpoint.engines.mysql.dialect.option_writing import OptionRewriter
 from setpoint.engines.plan import Plan, Request, Step, StepKind
 from setpoint.errors import InputError, InputErrors
@@ -184,7 +184,7 @@ def test_an_include_that_could_win_is_told():
     assert "win for b" in rewriter.rewrite(text, {"b": None}).notes[0]
 
 
-def refused(text, changes=(("a", "2"),), kind="mariadb"):
+def refused(text, changes=(("a", "2"),), kind: Kind = "mariadb"):
     with pytest.raises(InputErrors) as raised:
         OptionRewriter(kind, (10, 11)).rewrite(text, dict(changes), "my.cnf")
     return [fault.where for fault in raised.value.faults]

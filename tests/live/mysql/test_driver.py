@@ -19,8 +19,10 @@ from tests.live.mysql.scene import by_hand, target_of
 from setpoint.engines import session
 from setpoint.engines.mysql.driver import MysqlDriver, read_version
 from setpoint.engines.plan import Plan, Request
+from setpoint.engines.planner import fingerprint
 from setpoint.engines.port import Target
 from setpoint.errors import (
+    ApplyError,
     HeldError,
     InputError,
     NotPermittedError,
@@ -167,7 +169,7 @@ def test_a_connection_killed_in_mid_change_has_everything_taken_back(server, eng
         engine=engine.name,
         revision="",
         observed_at=observation.at,
-        fingerprint=session.fingerprint(observation, catalog),
+        fingerprint=fingerprint(observation, catalog),
         steps=made.steps,
         expected=dict(wanted),
     )
@@ -180,7 +182,7 @@ def test_a_connection_killed_in_mid_change_has_everything_taken_back(server, eng
         now=lambda: datetime.now(UTC),
         holder="ada",
     )
-    with pytest.raises(session.ApplyError, match="everything was taken back") as caught:
+    with pytest.raises(ApplyError, match="everything was taken back") as caught:
         application.run()
     assert caught.value.state == "old"
     with closing(engine.connect(target, is_read_only=True)) as reader:

@@ -21,9 +21,14 @@ from setpoint.lab.mysql_binaries import find_mysql
 pytestmark = pytest.mark.live
 FEW, MANY = 12, 300
 ENGINES = {"mariadb": MARIADB, "mysql": MYSQL}
-BUILDS = {
-    (kind, series): find_mysql().newest(kind, tuple(map(int, series.split(".")))) for kind, series in FAMILY
-}
+
+
+def build_of(kind, series):
+    major, minor = map(int, series.split("."))
+    return find_mysql().newest(kind, (major, minor))
+
+
+BUILDS = {(kind, series): build_of(kind, series) for kind, series in FAMILY}
 FOUND = [
     pytest.param(
         BUILDS[kind, series],

@@ -182,7 +182,7 @@ def test_a_byte_order_mark_is_refused_by_the_server_too(postgresql_each):
     ):
         own.place.write_bytes(b"\xef\xbb\xbfwork_mem = 4MB\n" + own.before)
         query = "SELECT error FROM pg_file_settings WHERE sourceline = 1"
-        (error,) = connection.execute(query).fetchone()
+        ((error,),) = connection.execute(query).fetchall()
         assert "unrecognized configuration parameter" in error
 
 

@@ -27,7 +27,8 @@ _KINDS = {
         re.MULTILINE,
     ),
     "pg_ident.conf": re.compile(
-        r"^#\s*MAPNAME\s+SYSTEM-USERNAME\s+(?:PG|DATABASE)-USERNAME|^# PostgreSQL User Name Maps", re.MULTILINE
+        r"^#\s*MAPNAME\s+SYSTEM-USERNAME\s+(?:PG|DATABASE)-USERNAME|^# PostgreSQL User Name Maps",
+        re.MULTILINE,
     ),
     "pg_ctl.conf": re.compile(r"^pg_ctl_options\s*=", re.MULTILINE),
     "start.conf": re.compile(r"^# Automatic startup configuration$", re.MULTILINE),

@@ -66,9 +66,7 @@ class QueryOutput:
             any(subject in _WHOLE for _, subject in tables) and not sheet.has_errors and sheet.is_whole()
         )
         kind = " + ".join(kinds) or self.kind
-        return [
-            sheet.dump(document.path, kind, is_complete=is_complete, is_running=_is_running(tables))
-        ]
+        return [sheet.dump(document.path, kind, is_complete=is_complete, is_running=_is_running(tables))]
 
 
 def _subjects(document: Document) -> list[tuple[Table, Subject]]:

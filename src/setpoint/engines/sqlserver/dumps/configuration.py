@@ -42,10 +42,12 @@ _BARE = {
 _PRODUCT = re.compile(r"Microsoft SQL Server \d{4}[^\n]{0,200}? - (\d+\.\d+\.\d+(?:\.\d+)?)")
 _NAME = re.compile(r"[A-Za-z][\w ()%/.-]*")
 _COLUMN = re.compile(rf"(?<![@\w])(?:{'|'.join(sorted(_OWN))})\b")
+_PAIRS = re.compile(r"^[^\w\n]*name\W{1,80}value[^\w\n]*$", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d{1,19}")
 _HEAD = 200_000
 _HEAD_ROWS = 300
 _SURE = 97
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ _FORMS = (
 )
 
 
+_PLAIN = _Form("sp_configure", "value", "")
+"""Names and values alone: taken for options where two of them at least are."""
+
+
 class ConfigurationReader:
     """Reads the options of an instance in any of these forms."""
 
@@ -73,7 +79,8 @@ class ConfigurationReader:
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the columns and the names of options under them."""
         head = document.text[:_HEAD].lower()
-        if document.is_binary or not (_COLUMN.search(head) or _may_be_bare(head)):
+        may_be = _COLUMN.search(head) or _PAIRS.search(head) or _may_be_bare(head)
+        if document.is_binary or not may_be:
             return None
         known = 0
         for table, _ in _tables(document):
@@ -117,6 +124,14 @@ def _tables(document: Document) -> Iterator[tuple[Table, _Form]]:
             if has_both or (form.configured != "value" and table.has(form.running)):
                 yield table, form
                 break
+        else:
+            if table.has("name", "value") and len(table.columns) == _PAIR and _options(table) >= _PAIR:
+                yield table, _PLAIN
+
+
+def _options(table: Table) -> int:
+    index = table.index("name") or 0
+    return sum(is_option(row.cells[index] or "") for row in table.rows[:_HEAD_ROWS] if index < len(row.cells))
 
 
 def _headed(table: Table) -> Table:
