@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from setpoint.engines.document import Document, DumpReader
 
 _SHORT = 60
+_CERTAIN = 100
 _MAY_BE_SECRET = re.compile(r"pass|secret|token|key|://|(?:[^:\s]*:){3}", re.IGNORECASE)
 """What the first line of a file of passwords, of addresses with logins or of keys has in it."""
 
@@ -26,7 +27,7 @@ def read_document(document: Document, *, engine: str = "", version: str | None =
     that nobody reads is answered as a dump without an engine, whose problem says what it looks like.
     """
     found = sorted(_likenesses(document, engine), key=lambda each: -each[0])
-    strange = looks_like(document)
+    strange = looks_like(document) if not found or found[0][0] < _CERTAIN else None
     if strange is not None and (not found or strange.points > found[0][0]):
         return (_unread(document, strange.product, f"this is {strange.what}, which is no database it reads"),)
     if not found:
