@@ -99,3 +99,23 @@ def test_no_content_is_too_strange_to_be_judged(body):
     if dumps[0].engine is None:
         assert dumps[0].has_errors
         assert not dumps[0].settings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h:5432:*:bob:hunter2\n",
+        "postgresql://bob:hunter2@h/db\n",
+        "password hunter2\n",
+        "my secret: hunter2\n",
+    ],
+)
+def test_a_first_line_that_may_hold_a_secret_is_not_shown(text):
+    assert "hunter2" not in told(text)
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", " \n", "-", "[", "{", '"', ":", "a:", "'", "#\n", "| ", "*** 1. row ***\n"]
+)
+def test_a_long_odd_text_is_given_up_soon(unit):
+    assert read(unit * 30_000)[0].settings == ()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from setpoint.engines.document import Document, DumpReader
 
-_SHORT = 60
+_SHORT, _LOOKED_AT = 60, 200
 _CERTAIN = 100
 _MAY_BE_SECRET = re.compile(r"pass|secret|token|key|://|(?:[^:\s]*:){3}", re.IGNORECASE)
 """What the first line of a file of passwords, of addresses with logins or of keys has in it."""
@@ -64,7 +64,7 @@ def _in_words(document: Document) -> str:
     if assignments * 2 > len(filled[:500]):
         return f"a file of NAME = VALUE lines whose names no engine has: {known}"
     first = filled[0].strip()
-    if _MAY_BE_SECRET.search(first):
+    if _MAY_BE_SECRET.search(first[:_LOOKED_AT]):
         return f"text: {known}"
     return f"text that begins {first[:_SHORT]!r}: {known}"
 

@@ -50,6 +50,8 @@ def _pairs(body: Any) -> list[tuple[str, dict[str, Any]]]:
     if not isinstance(body, list):
         return []
     rows = [cast("dict[str, Any]", row) for row in cast("list[Any]", body) if isinstance(row, dict)]
+    if rows and _is_set(rows[0]):
+        return []
     named = [(_name(row), row) for row in rows]
     return [(name, row) for name, row in named if name]
 

@@ -176,7 +176,7 @@ def read_vertical(lines: Sequence[str], at: int) -> Reading | None:
 
 
 def _read_bare_vertical(lines: Sequence[str], at: int) -> Reading | None:
-    r"""Read the ``\G`` records of a client that leaves names out: a cell a line, two of them, name and value."""
+    r"""Read the ``\G`` records of a client that leaves out columns' names: a name, and its value below."""
     rows: list[Row] = []
     end = at
     while end + _PAIR < len(lines) and _VERTICAL.fullmatch(lines[end]):

@@ -200,3 +200,32 @@ def test_listings_of_others_are_not_claimed(text):
 def test_the_null_of_secure_file_priv_is_a_text():
     dump = read("Variable_name\tValue\nsecure_file_priv\tNULL\nport\t1\ninit_file\tNULL\n")
     assert values_of(dump) == {"secure_file_priv": "NULL", "port": 1, "init_file": None}
+
+
+def test_records_without_the_columns_names_are_read():
+    dump = read(
+        "***** 1. row *****\nlong_query_time\n10.000000\n***** 2. row *****\ninit_connect\n\n"
+        "***** 3. row *****\nwait_timeout\n5\n"
+    )
+    assert values_of(dump) == {"long_query_time": 10_000, "init_connect": "", "wait_timeout": 5000}
+
+
+def test_a_box_that_people_edited_is_read_by_its_bars():
+    dump = read(BOX.replace("10.000000                ", "10.0"))
+    assert values_of(dump)["long_query_time"] == 10_000
+    assert problems_of(dump) == []
+
+
+def test_counters_shown_twice_give_the_later_value_and_a_rate():
+    first = "Variable_name\tValue\nQuestions\t100\nThreads_running\t2\nUptime\t50\n"
+    later = "Variable_name\tValue\nQuestions\t180\nThreads_running\t3\nUptime\t60\n"
+    dump = read(first + later)
+    assert [(each.name, each.value, each.per_second, each.line) for each in dump.samples] == [
+        ("Questions", 180, 8.0, 6),
+        ("Threads_running", 3, None, 7),
+        ("Uptime", 60, None, 8),
+    ]
+
+
+def test_what_a_server_shows_is_what_it_runs():
+    assert all(read(text).is_running for text in SHAPES.values())

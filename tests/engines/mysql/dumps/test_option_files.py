@@ -250,3 +250,15 @@ def test_the_product_is_told_by_what_only_one_writes(text, engine):
 def test_files_of_others_are_not_claimed(text):
     document = document_of(text)
     assert [reader for reader in readers("mysql") if reader.recognise(document)] == []
+
+
+def test_a_skip_before_a_name_that_nobody_knows_is_a_part_of_it():
+    (dump,) = read_options(
+        "[mysqld]\nskip-locking\nskip-log-bin\nskip-bdb=1\nloose-skip-foo\n", engine="mysql"
+    )
+    found = {each.name: each.value for each in dump.settings}
+    assert found["skip_locking"] is True
+    assert found["skip_bdb"] == 1
+    assert found["skip_foo"] is True
+    assert not {"locking", "bdb", "foo"} & set(found)
+    assert not dump.is_running

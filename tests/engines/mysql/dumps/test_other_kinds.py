@@ -263,3 +263,51 @@ def test_the_monitor_in_a_batch_is_one_line():
     dump = read("Type\tName\tStatus\nInnoDB\t\t" + MONITOR.replace("\n", "\\n") + "\n")
     assert len(dump.samples) == 10
     assert {each.line for each in dump.samples} == {2}
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "version"),
+    [
+        ("+-----------+\n| version() |\n+-----------+\n| 8.0.30    |\n+-----------+\n", "mysql", "8.0.30"),
+        ("*** 1. row ***\nVERSION(): 10.8.4-MariaDB-log\n", "mariadb", "10.8.4"),
+    ],
+)
+def test_a_version_is_told_without_settings(text, engine, version):
+    dump = read(text)
+    assert (dump.engine, dump.kind, dump.version, dump.settings) == (engine, "version", version, ())
+
+
+def test_what_a_select_of_variables_shows_are_settings():
+    dump = read(
+        "+-----------------------+---------------------+\n"
+        "| @@global.wait_timeout | @@session.sort_buffer_size |\n"
+        "+-----------------------+---------------------+\n"
+        "| 100 | 262144 |\n"
+        "+-----------------------+---------------------+\n"
+    )
+    found = {each.name: (each.value, each.unit, each.scope) for each in dump.settings}
+    assert found == {
+        "wait_timeout": (100_000, "ms", "instance"),
+        "sort_buffer_size": (262_144, "B", "session"),
+    }
+    assert dump.is_running is True
+
+
+def test_the_state_of_a_replica_gives_numbers_and_no_texts():
+    dump = read(
+        "*** 1. row ***\n        Slave_IO_State: Waiting\n           Master_Host: h1\n"
+        "           Master_Port: 3306\n Seconds_Behind_Master: 7\n         Last_IO_Error: of hunter2\n"
+        "            Using_Gtid: No\n"
+    )
+    assert (dump.engine, dump.kind) == ("mariadb", "SHOW REPLICA STATUS")
+    assert [(each.name, each.value, each.labels) for each in dump.samples] == [
+        ("Master_Port", 3306, "master_host=h1"),
+        ("Seconds_Behind_Master", 7, "master_host=h1"),
+    ]
+    assert "hunter2" not in repr(dump)
+
+
+def test_groups_of_names_in_json_set_nothing():
+    dump = read('{"ram": ["join_buffer_size", "innodb_buffer_pool_size"], "cpu": ["thread_cache_size"]}')
+    assert (dump.kind, dump.settings) == ("list of parameters", ())
+    assert dump.offered == ("join_buffer_size", "innodb_buffer_pool_size", "thread_cache_size")

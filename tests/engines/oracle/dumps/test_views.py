@@ -206,3 +206,21 @@ def test_metrics_of_an_exporter_are_samples():
         ("oracledb_up", 1, ""),
         ("oracledb_resource_limit_value", 750, "resource=x"),
     ]
+
+
+SHOWN = """\
+NAME                                 TYPE        VALUE
+------------------------------------ ----------- ------------------------------
+sga_target                           big integer 4G
+"""
+SPFILE = """\
+SID      NAME                          TYPE        VALUE
+-------- ----------------------------- ----------- ----------------------------
+*        sga_target                    big integer 4G
+"""
+
+
+def test_what_a_server_shows_runs_and_what_its_file_specifies_may_not():
+    assert read(SHOWN).is_running is True
+    assert read(SPFILE).is_running is False
+    assert read("*.sga_target=4G\n*.db_name=orcl\n").is_running is False

@@ -169,3 +169,50 @@ def test_odd_texts_are_read_by_every_reader_without_a_fault(text):
         document = document_of(text)
         reader.recognise(document)
         assert all(dump.settings == () for dump in reader.read(document, None))
+
+
+VERSION = " PostgreSQL 15.7 (Debian 15.7-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit\n"
+
+
+@pytest.mark.parametrize(
+    "text", [f"   version\n{'-' * 90}\n{VERSION}(1 row)\n", VERSION, "postgres (PostgreSQL) 15.7\n"]
+)
+def test_a_version_is_told_without_settings(text):
+    dump = read(text)
+    assert (dump.kind, dump.version, dump.settings) == ("version", "15.7", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (
+            '{"version": "13", "params": [{"name": "work_mem", "type": "a"}, {"name": "jit", "type": "b"}]}',
+            "13",
+        ),
+        ('{"ram": ["work_mem"], "planner": ["jit", "work_mem"]}', None),
+    ],
+)
+def test_a_list_of_names_in_json_sets_nothing(text, version):
+    dump = read(text)
+    assert (dump.kind, dump.offered, dump.settings) == ("list of parameters", ("work_mem", "jit"), ())
+    assert dump.version == version
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("host all all 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=hunter2\n", "pg_hba.conf"),
+        ("# MAPNAME  SYSTEM-USERNAME  PG-USERNAME\n", "pg_ident.conf"),
+        ("# Automatic startup configuration\nauto\n", "start.conf"),
+        ("pg_ctl_options = ''\n", "pg_ctl.conf"),
+    ],
+)
+def test_files_beside_the_configuration_set_nothing_and_nothing_of_them_is_kept(text, kind):
+    dump = read(text)
+    assert (dump.kind, dump.settings, dump.has_errors) == (kind, (), False)
+    assert "hunter2" not in repr(dump)
+
+
+def test_many_includes_are_read_in_a_time_that_grows_with_them():
+    dump = read("work_mem = 4MB\n" + "include 'x.conf'\n" * 20_000)
+    assert len(dump.problems) == 20_000

@@ -6,6 +6,7 @@ import pytest
 from tests.engines.postgresql.dumps.reading import by_name, problems_of, read
 
 from setpoint.config.dump import Source
+from setpoint.engines.postgresql.dumps.typed import MEANINGS
 
 ALIGNED = """\
         name         |  setting  | unit | vartype
@@ -256,3 +257,69 @@ def test_two_tables_of_one_file_are_both_read():
     assert dump.kind == "pg_settings + pg_stat_database"
     assert len(dump.settings) == 9
     assert len(dump.samples) == 2
+
+
+def every_name(version, *but):
+    catalog = next(each for each in MEANINGS.catalogs if each.version.startswith(f"{version}."))
+    return [each.name for each in catalog.parameters if each.name not in but]
+
+
+@pytest.mark.parametrize(
+    ("told", "lacking", "is_complete"),
+    [
+        ("15.18", ["output_plugin_libraries"], True),
+        ("15.99", ["output_plugin_libraries"], False),
+        ("15.7", ["output_plugin_libraries", "restrict_nonsystem_relation_kind"], True),
+        ("15.8", ["output_plugin_libraries", "restrict_nonsystem_relation_kind"], False),
+        ("15.18", ["work_mem"], False),
+        ("14.4", ["restrict_nonsystem_relation_kind", "allow_in_place_tablespaces"], True),
+        ("14.5", ["restrict_nonsystem_relation_kind", "allow_in_place_tablespaces"], False),
+    ],
+)
+def test_a_dump_is_whole_without_what_later_minor_releases_brought(told, lacking, is_complete):
+    names = every_name(told.partition(".")[0], "server_version", *lacking)
+    text = "".join(f"{name},x\n" for name in names)
+    assert read(f"name,setting\nserver_version,{told}\n{text}").is_complete is is_complete
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_a_server_shows_is_what_it_runs(shape):
+    assert read(shape).is_running is True
+
+
+def test_what_its_files_say_is_not_what_a_server_runs():
+    text = "sourcefile,sourceline,seqno,name,setting,applied,error\n/etc/p.conf,4,1,work_mem,8MB,t,\n"
+    assert read(text).is_running is False
+    assert read("setdatabase,setrole,setconfig\n0,10,{jit=off}\n").is_running is False
+
+
+def test_names_and_values_with_tabs_between_are_no_configuration_file():
+    dump = read("archive_command\t\nlog_line_prefix\t%m [%p] \nwork_mem\t4MB\nwal_level\treplica\n")
+    assert (dump.kind, dump.has_errors) == ("pg_settings", False)
+    assert by_name(dump)["work_mem"].value == 4 << 20
+    assert by_name(dump)["archive_command"].value == ""
+
+
+@pytest.mark.parametrize("mark", [",", "|", "\t"])
+def test_a_view_without_rows_is_known_by_its_columns(mark):
+    dump = read(mark.join(["pid", "usename", "sent_lsn", "replay_lsn"]) + "\n")
+    assert (dump.kind, dump.samples, dump.problems) == ("pg_stat_replication", (), ())
+
+
+def test_numbers_wider_than_their_column_are_whole():
+    dump = read(" state  | count\n--------+-------\n active |     2\n idle   |     18\n")
+    assert [(each.labels, each.value) for each in dump.samples] == [("state=active", 2), ("state=idle", 18)]
+
+
+def test_a_table_may_be_indented_as_a_whole():
+    dump = read(
+        "    datname    | running_time\n --------------+--------------\n  postgres     |     0.001053\n"
+    )
+    assert [(each.name, each.labels, each.value) for each in dump.samples] == [
+        ("running_time", "datname=postgres", 0.001053)
+    ]
+
+
+def test_an_age_in_transactions_is_a_number_and_no_identity():
+    dump = read(" oldest_current_xid | percent_towards_wraparound\n--------------------+---\n 9 | 1\n")
+    assert [each.name for each in dump.samples] == ["oldest_current_xid", "percent_towards_wraparound"]

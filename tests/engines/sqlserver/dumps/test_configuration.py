@@ -176,3 +176,11 @@ def test_metrics_of_an_exporter_are_samples():
 )
 def test_tables_of_others_are_not_claimed(text):
     assert read_all(document_of(text)) == []
+
+
+def test_names_and_values_alone_are_options_where_two_of_them_are():
+    dump = read("name,value\nmax server memory (MB),4096\nclr enabled,1\n")
+    assert values_of(dump) == {"max server memory (MB)": 4096 << 20, "clr enabled": True}
+    assert {each.running for each in dump.settings} == {None}
+    assert dump.is_running is True
+    assert read_all(document_of("name,value\nclr enabled,1\nfoo,2\n")) == []

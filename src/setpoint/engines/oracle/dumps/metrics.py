@@ -28,7 +28,8 @@ class MetricsReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the names of the metrics."""
-        if document.is_binary or _METRIC.search(document.text[:_HEAD]) is None:
+        head = document.text[:_HEAD]
+        if document.is_binary or "oracle" not in head or _METRIC.search(head) is None:
             return None
         if not is_exposition(document.text):
             return None

@@ -50,7 +50,8 @@ class PfileReader:
         if document.is_binary or is_printed(document):
             return None
         lines = [line for line in document.lines[:_MOST_LINES] if line.strip() and line.lstrip()[0] != "#"]
-        found = [match for line in lines for match in _ENTRY.finditer(line[:_MOST_CHARACTERS])]
+        given = [line[:_MOST_CHARACTERS] for line in lines if "=" in line]
+        found = [match for line in given for match in _ENTRY.finditer(line)]
         known = count_names(match[2] for match in found)
         if any(match[1] and is_auto_tuned(match[2]) for match in found):
             return Likeness(_SURE, "entries of an instance's own tuning")

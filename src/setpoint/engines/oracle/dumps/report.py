@@ -148,6 +148,9 @@ def _from_section(section: Section, collection: Collection) -> Iterator[_Shown]:
 def _begin(section: Section, collection: Collection, line: int, name: str) -> _Shown | None:
     """Begin a parameter; a cut name that may mean several, or none that is known, begins nothing."""
     folded, is_many = name.lower(), _MANY in section.title.lower()
+    if any(map(str.isspace, folded)):
+        collection.warn("no parameter has a name with a blank in it; no setting", line)
+        return None
     if section.is_cut(name, 0):
         found = _meant(folded)
         if found is None:

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "pg_hba.conf": re.compile(
-        r"^#\s*TYPE\s+DATABASE\s+USER\s+ADDRESS\s+METHOD|^# PostgreSQL Client Authentication Configuration File"
+        r"^#[ \t]*TYPE[ \t]+DATABASE[ \t]+USER[ \t]+ADDRESS[ \t]+METHOD"
+        r"|^# PostgreSQL Client Authentication Configuration File"
         r"|^(?:local|host|hostssl|hostnossl|hostgssenc|hostnogssenc)[ \t]+\S{1,100}[ \t]+\S{1,100}[ \t]+"
         r"(?:\S{1,100}[ \t]+){0,2}(?:trust|reject|md5|scram-sha-256|peer|ident|cert|ldap|gss|sspi|pam|radius"
         r"|password)\b",
         re.MULTILINE,
     ),
     "pg_ident.conf": re.compile(
-        r"^#\s*MAPNAME\s+SYSTEM-USERNAME\s+(?:PG|DATABASE)-USERNAME|^# PostgreSQL User Name Maps",
+        r"^#[ \t]*MAPNAME[ \t]+SYSTEM-USERNAME[ \t]+(?:PG|DATABASE)-USERNAME|^# PostgreSQL User Name Maps",
         re.MULTILINE,
     ),
-    "pg_ctl.conf": re.compile(r"^pg_ctl_options\s*=", re.MULTILINE),
+    "pg_ctl.conf": re.compile(r"^pg_ctl_options[ \t]*=", re.MULTILINE),
     "start.conf": re.compile(r"^# Automatic startup configuration$", re.MULTILINE),
     "environment": re.compile(r"^# environment variables for postgres processes", re.MULTILINE),
 }

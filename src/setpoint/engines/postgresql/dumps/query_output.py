@@ -70,8 +70,9 @@ class QueryOutput:
 
 
 def _subjects(document: Document) -> list[tuple[Table, Subject]]:
-    named = [with_columns(table) for table in document.tables or _lone_header(document)]
-    return [(table, subject) for table in named if (subject := subject_of(table)) is not None]
+    named = map(with_columns, document.tables)
+    found = [(table, subject) for table in named if (subject := subject_of(table)) is not None]
+    return found or [(table, Subject.STATISTICS) for table in _lone_header(document)]
 
 
 def _lone_header(document: Document) -> Sequence[Table]:

@@ -41,7 +41,7 @@ class TreeFile:
     path: str
     text: str
     parsed: ParsedFile
-    remarks: list[Remark] = field(default_factory=list[Remark])
+    remarks: dict[Remark, None] = field(default_factory=dict[Remark, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,7 @@ class _Walk:
 def _remark(
     file: TreeFile, entry: Entry, message: str, *, is_fault: bool = False, is_unfollowed: bool = False
 ) -> None:
-    remark = Remark(is_fault, is_unfollowed, entry.line, entry.column, message)
-    if remark not in file.remarks:
-        file.remarks.append(remark)
+    file.remarks[Remark(is_fault, is_unfollowed, entry.line, entry.column, message)] = None
 
 
 def _is_absolute(path: str) -> bool:

@@ -44,7 +44,7 @@ _NAME = re.compile(r"[A-Za-z][\w ()%/.-]*")
 _COLUMN = re.compile(rf"(?<![@\w])(?:{'|'.join(sorted(_OWN))})\b")
 _PAIRS = re.compile(r"^[^\w\n]*name\W{1,80}value[^\w\n]*$", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d{1,19}")
-_HEAD = 200_000
+_HEAD, _HEAD_OF_PAIRS = 200_000, 2_000
 _HEAD_ROWS = 300
 _SURE = 97
 _PAIR = 2
@@ -79,8 +79,7 @@ class ConfigurationReader:
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by the columns and the names of options under them."""
         head = document.text[:_HEAD].lower()
-        may_be = _COLUMN.search(head) or _PAIRS.search(head) or _may_be_bare(head)
-        if document.is_binary or not may_be:
+        if document.is_binary or not _may_be(head):
             return None
         known = 0
         for table, _ in _tables(document):
@@ -109,6 +108,11 @@ class ConfigurationReader:
 def _is_meant(written: str) -> bool:
     name, is_cut = uncut(written)
     return is_option(name) or (is_cut and len(named(name)) == 1)
+
+
+def _may_be(head: str) -> bool:
+    has_column = any(word in head for word in _OWN) and _COLUMN.search(head) is not None
+    return has_column or _PAIRS.search(head[:_HEAD_OF_PAIRS]) is not None or _may_be_bare(head)
 
 
 def _may_be_bare(head: str) -> bool:

@@ -25,6 +25,7 @@ _CALL = re.compile(
     r"|\bALTER\s{1,9}DATABASE\s{1,9}SCOPED\s{1,9}CONFIGURATION\b|\bALTER\s{1,9}SERVER\s{1,9}CONFIGURATION\b",
     re.IGNORECASE,
 )
+_OF_SERVERS = re.compile(r"alter\s{1,9}server")
 _MENTION = re.compile(r"\bsp_configure\b", re.IGNORECASE)
 _HEX = re.compile(r"0[xX][0-9A-Fa-f]{1,16}")
 _WHOLE = re.compile(r"\s*[-+]?\d{1,19}\s*")
@@ -45,7 +46,7 @@ class ScriptReader:
 
     def recognise(self, document: Document) -> Likeness | None:
         """Tell it by a call of sp_configure with a name, or one of the statements."""
-        if document.is_binary:
+        if document.is_binary or not _may_be(document.text.lower()):
             return None
         if _CALL.search(document.text) is not None:
             return Likeness(_SURE, "statements that configure SQL Server")
@@ -60,6 +61,11 @@ class ScriptReader:
         for statement in read_statements(document.text):
             script.take(statement)
         return (script.finish(),)
+
+
+def _may_be(folded: str) -> bool:
+    """Tell soon that a text has none of those statements, as most have not."""
+    return "sp_configure" in folded or "scoped" in folded or _OF_SERVERS.search(folded) is not None
 
 
 @dataclass
