@@ -73,7 +73,7 @@ def test_the_operators_version_is_told_where_the_file_tells_none():
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01", "a binary file"),
         ("some_name = 1\nother_name = 2\nthird.name=3\n", "NAME = VALUE"),
         ("animal,legs\ncat,4\nbird,2\n", "a table"),
-        ("Dear all,\nplease find enclosed.\n", "text that begins 'Dear all,'"),
+        ("Dear all,\nplease find enclosed.\n", "text of 2 lines"),
     ],
 )
 def test_what_nobody_reads_is_told_by_its_looks(text, words):

@@ -35,8 +35,8 @@ UNITS = UnitSystem(
     is_case_sensitive=False,
 )
 
-_INTEGER = re.compile(r"\s*([-+]?\d+)\s*([A-Za-z]*)\s*")
-_REAL = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
+_INTEGER = re.compile(r"([-+]?\d+)\s*([A-Za-z]*)")
+_REAL = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)")
 _BOOLS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _LOOSE = "loose_"
 
@@ -61,7 +61,7 @@ class MysqlGrammar:
 
     def read_integer(self, text: str, unit: Unit | None) -> int:
         """Read an integer in multiples of `unit`; a suffix counts by 1024. Raise `ValueError`."""
-        match = _INTEGER.fullmatch(text)
+        match = _INTEGER.fullmatch(text.strip())
         if match is None:
             message = f"{text!r} is not a whole number"
             raise ValueError(message)
@@ -79,7 +79,7 @@ class MysqlGrammar:
 
     def read_real(self, text: str, unit: Unit | None) -> float:
         """Read a number in multiples of `unit`; raise `ValueError`."""
-        match = _REAL.fullmatch(text)
+        match = _REAL.fullmatch(text.strip())
         if match is None:
             message = f"{text!r} is not a number"
             raise ValueError(message)

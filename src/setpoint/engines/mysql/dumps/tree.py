@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from setpoint.engines.mysql.dialect.option_files import Fault
     from setpoint.engines.mysql.dialect.option_groups import Kind
 
-MOST_VISITS = 500
+MOST_VISITS = 200
 """Files that include each other multiply; after so many the rest is left unread, and it is said."""
 
 

@@ -70,6 +70,7 @@ class _Reader:
         self._tokens = tokens
         self._is_many = is_many
         self._at = 0
+        self._next = -1
 
     def read(self) -> Iterator[Given]:
         while self._at < len(self._tokens):
@@ -135,10 +136,12 @@ class _Reader:
         return bool(value) and token.kind == "word" and self._is_many(name)
 
     def _following(self) -> int | None:
-        at = self._at
-        while at < len(self._tokens) and self._tokens[at].kind == "newline":
-            at += 1
-        return at if at < len(self._tokens) else None
+        """Answer the next token that is no line end; what was found counts until it is passed."""
+        if self._next < self._at:
+            self._next = self._at
+            while self._next < len(self._tokens) and self._tokens[self._next].kind == "newline":
+                self._next += 1
+        return self._next if self._next < len(self._tokens) else None
 
     def _begins_entry(self, at: int) -> bool:
         """Tell whether a name with its equals sign stands here."""
