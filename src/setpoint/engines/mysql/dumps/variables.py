@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from setpoint.engines.meanings import Meanings
     from setpoint.engines.mysql.dumps.listing import Block, Entry
 
+_NAME = re.compile(r"[A-Za-z0-9_.$-]+")
 _NUMBER = re.compile(r"-?\d{1,25}(?:\.\d{1,25})?")
 _FOREIGN = re.compile(r"proxysql|mysql_backend_|active_transactions|crdb_|pg_|cockroach", re.IGNORECASE)
 _USUAL_STATUS = re.compile(
@@ -66,6 +67,10 @@ class VariablesReader:
         counted = _paired(_counters_of(blocks, {id(entry) for entry in shown}))
         version = _version_of(shown) or version
         values = RunningValues(self.meanings, version)
+        for entry in shown:
+            if not _NAME.fullmatch(entry.name):
+                values.note(entry.line, "this is no name of a variable", Severity.ERROR)
+        shown = [entry for entry in shown if _NAME.fullmatch(entry.name)]
         latest = {entry.name.lower(): entry for entry in shown}
         settings = [values.setting(e.name, e.text, e.line, source=Source.FILE) for e in latest.values()]
         for entry in shown:
