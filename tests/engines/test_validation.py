@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from setpoint.engines.document import Document
-from setpoint.engines.mariadb.validation import VALIDATOR as MARIADB
-from setpoint.engines.mysql.validation import VALIDATOR as MYSQL
+from setpoint.engines.mysql.validation import OptionFileValidator
 from setpoint.engines.postgresql.validation import VALIDATOR as POSTGRESQL
 from setpoint.engines.validation import Finding, Inquiry, Program, Said, Validator, Verdict, ask, is_inside
 from setpoint.errors import UnavailableError
+
+MARIADB = OptionFileValidator("mariadb")
+MYSQL = OptionFileValidator("mysql")
 
 PRINTS_FIRST_BAD = """
 import pathlib, sys

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from setpoint.engines.order import Armed, Order
     from setpoint.engines.plan import Plan, Request
     from setpoint.engines.rewriting import Rewriter
+    from setpoint.engines.validation import Validator
     from setpoint.policy.waves import MemberOrder
 
 
@@ -259,6 +260,10 @@ class Engine(Protocol):
 
     def rewriter(self, version: Version) -> Rewriter | None:
         """Answer who rewrites option files for servers of a version, None where there are no such files."""
+        ...
+
+    def validator(self) -> Validator | None:
+        """Answer how the server's own program is asked about a file, None where none can be."""
         ...
 
     def dump_readers(self) -> Sequence[DumpReader]:

@@ -109,6 +109,9 @@ class AbacusEngine:
     def rewriter(self, version):
         return None
 
+    def validator(self):
+        return None
+
     def dump_readers(self):
         return ()
 

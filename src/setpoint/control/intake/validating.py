@@ -9,8 +9,6 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from setpoint.config.dump import Dump
     from setpoint.engines.document import Document
-    from setpoint.engines.validation import Answer, Inquiry, Program, Validator, Verdict
+    from setpoint.engines.validation import Answer, Inquiry, Program, Verdict
 
 
 def read_validated(paths: Iterable[str], *, engine: str = "", version: str = "") -> Iterator[Dump]:
@@ -39,7 +37,7 @@ def read_validated(paths: Iterable[str], *, engine: str = "", version: str = "")
 def validated(document: Document, dumps: Sequence[Dump]) -> Sequence[Dump]:
     """Answer what a tree of files says, with the word of its server's program added to its problems."""
     first = dumps[0]
-    validator = _validator(first.engine) if first.engine is not None else None
+    validator = get_engine(first.engine).validator() if first.engine is not None else None
     if first.engine is None or validator is None or first.kind not in validator.kinds:
         return dumps
     program = programs.choose(first.engine, first.version)
@@ -147,12 +145,3 @@ def _counted(count: int) -> str:
 def _noted(dumps: Sequence[Dump], message: str) -> Sequence[Dump]:
     note = Problem(severity=Severity.NOTE, message=message)
     return [replace(dumps[0], problems=(note, *dumps[0].problems)), *dumps[1:]]
-
-
-def _validator(engine: str) -> Validator | None:
-    """Answer an engine's own validator: a room of its package that may be missing."""
-    package = type(get_engine(engine)).__module__.rpartition(".")[0]
-    if find_spec(f"{package}.validation") is None:
-        return None
-    validator: Validator = import_module(f"{package}.validation").VALIDATOR
-    return validator

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.engines.rewriting import Rewriter
+    from setpoint.engines.validation import Validator
     from setpoint.policy.waves import MemberOrder
 
 _KEEPS_SINCE = (8,)
@@ -169,6 +170,12 @@ class MysqlEngine:
 
         names = option_names(self.name, self._known(version).keys())
         return OptionRewriter(self.kind, version.parts, names)
+
+    def validator(self) -> Validator | None:
+        """Answer how the server's program is asked about its option files."""
+        from setpoint.engines.mysql.validation import OptionFileValidator
+
+        return OptionFileValidator(self.kind)
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

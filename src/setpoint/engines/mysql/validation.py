@@ -171,6 +171,3 @@ def _is_of_the_machine(entry: Entry) -> bool:
     if len(name) < _SHORTEST or name in _NO_ABBREVIATIONS:
         return name in _OF_THE_MACHINE
     return any(each.startswith(name) for each in _OF_THE_MACHINE)
-
-
-VALIDATOR = OptionFileValidator("mysql")

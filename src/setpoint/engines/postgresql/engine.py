@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.engines.rewriting import Rewriter
+    from setpoint.engines.validation import Validator
     from setpoint.policy.waves import MemberOrder
 
 _CLAIMS: Mapping[str, str] = {
@@ -135,6 +136,12 @@ class PostgresEngine:
         """Answer who rewrites configuration files; all versions read them alike."""
         del version
         return ConfRewriter()
+
+    def validator(self) -> Validator | None:
+        """Answer how ``postgres`` is asked about its files."""
+        from setpoint.engines.postgresql.validation import VALIDATOR
+
+        return VALIDATOR
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from setpoint.engines.plan import Plan, Request, Step
     from setpoint.engines.port import Driver, Release, Reply, StepsMade, Switch, Target
     from setpoint.engines.rewriting import Rewriter
+    from setpoint.engines.validation import Validator
     from setpoint.policy.waves import MemberOrder
 
 _THREADS = (
@@ -136,6 +137,10 @@ class SqlServerEngine:
     def rewriter(self, version: Version) -> Rewriter | None:
         """Answer None: it has no option file."""
         del version
+
+    def validator(self) -> Validator | None:
+        """Answer None: no program of it tells what it thinks of a file."""
+        return None
 
     def dump_readers(self) -> Sequence[DumpReader]:
         """Answer who reads which kind of file."""
