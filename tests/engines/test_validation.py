@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from setpoint.engines.document import Document
+from setpoint.engines.inquiry import ask
 from setpoint.engines.mysql.validation import OptionFileValidator
 from setpoint.engines.postgresql.validation import VALIDATOR as POSTGRESQL
-from setpoint.engines.validation import Finding, Inquiry, Program, Said, Validator, Verdict, ask, is_inside
+from setpoint.engines.validation import Finding, Inquiry, Program, Said, Validator, Verdict, is_inside
 from setpoint.errors import UnavailableError
 
 MARIADB = OptionFileValidator("mariadb")

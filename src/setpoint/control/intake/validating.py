@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from setpoint.config.dump import Problem, Severity
 from setpoint.control.intake import programs
 from setpoint.control.intake.reading import read_trees
+from setpoint.engines.inquiry import ask
 from setpoint.engines.registry import get_engine
-from setpoint.engines.validation import Finding, ask
+from setpoint.engines.validation import Finding
 from setpoint.errors import UnavailableError
 
 if TYPE_CHECKING:
