@@ -15,6 +15,7 @@ import pytest
 from setpoint import Setpoint
 from setpoint.config.configuration import Instance
 from setpoint.control.worker.health import Health
+from setpoint.control.worker.supervisor import GRACE_SECONDS
 
 _NUMBERS = count(1)
 
@@ -167,7 +168,8 @@ def test_a_supervisor_that_is_killed_takes_its_workers_along(shared):
     with Setpoint.open(shared, actor="tester") as setpoint:
         assert until(lambda: len(setpoint.workers.all()) == 2)
         process.kill()
-        process.communicate(timeout=60)
+        _, err = process.communicate(timeout=GRACE_SECONDS + 60)
+        assert b"did not end" not in err, err
         assert until(lambda: setpoint.workers.all() == ())
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from procrastinate import App
     from procrastinate.jobs import Job
+    from procrastinate.worker import Worker
 
     from setpoint.integrations.dispatch import Fault, Handler
 
@@ -67,7 +68,7 @@ class ProcrastinateDispatch:
         self._lock = threading.Lock()
         self._app: App | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._server: Worker | None = None
         self._runner: threading.Thread | None = None
         self._is_ending = threading.Event()
 
@@ -94,10 +95,10 @@ class ProcrastinateDispatch:
         """Finish what is being done; what waits is left to other workers."""
         self._is_ending.set()
         with self._lock:
-            loop, work = self._loop, self._work
-        if loop is not None and work is not None:
+            loop, server = self._loop, self._server
+        if loop is not None and server is not None:
             with suppress(RuntimeError):  # it came to its end by itself
-                loop.call_soon_threadsafe(work.cancel)
+                loop.call_soon_threadsafe(server.stop)
         if self._runner is not None:
             self._runner.join()
             self._runner = None
@@ -133,8 +134,6 @@ class ProcrastinateDispatch:
             try:
                 asyncio.run(self._serve(handlers, on_fault))
                 pause = 0.2
-            except asyncio.CancelledError:
-                pass
             except Exception as fault:  # noqa: BLE001 - whatever it is, the next try may go well
                 _LOG.warning("the queue is away: %s", type(fault).__name__)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -142,6 +141,7 @@ class ProcrastinateDispatch:
 
     async def _serve(self, handlers: dict[str, Handler], on_fault: Fault | None) -> None:
         from procrastinate import App, PsycopgConnector
+        from procrastinate.worker import Worker
 
         with _translated():
             self._submitter()
@@ -153,28 +153,30 @@ class ProcrastinateDispatch:
         try:
             async with app.open_async():
                 reaper = asyncio.create_task(self._reap(app))
-                work = asyncio.create_task(
-                    app.run_worker_async(
-                        queues=list(handlers),
-                        concurrency=self._threads,
-                        install_signal_handlers=False,
-                        delete_jobs="always",
-                        fetch_job_polling_interval=1.0,
-                        update_heartbeat_interval=self._heartbeat,
-                        stalled_worker_timeout=self._stalled,
-                    )
+                # Asked to stop, not cancelled: a cancellation can get lost between a query and its answer.
+                server = Worker(
+                    app=app,
+                    queues=list(handlers),
+                    concurrency=self._threads,
+                    install_signal_handlers=False,
+                    delete_jobs="always",
+                    fetch_job_polling_interval=1.0,
+                    update_heartbeat_interval=self._heartbeat,
+                    stalled_worker_timeout=self._stalled,
                 )
+                work = asyncio.create_task(server.run())
+                await asyncio.sleep(0)  # it forgets what was asked of it before it begins
                 with self._lock:
-                    self._loop, self._work = loop, work
+                    self._loop, self._server = loop, server
                 if self._is_ending.is_set():
-                    work.cancel()
+                    server.stop()
                 try:
                     await work
                 finally:
                     reaper.cancel()
         finally:
             with self._lock:
-                self._loop = self._work = None
+                self._loop = self._server = None
             pool.shutdown(wait=True)
 
     async def _reap(self, app: App) -> None:

@@ -30,7 +30,7 @@ SCRIPTS: tuple[Script, ...] = ("oltp_read_write", "oltp_read_only", "oltp_point_
 
 _SYSTEM = Path("/usr")
 # A table is made, filled and indexed: three lines for each.
-_FILLED = re.compile(r"^(?:Creating table|Inserting \d+ records|Creating a secondary index)")
+_FILLED = re.compile(r"(?:Creating table|Inserting \d+ records|Creating a secondary index)")
 _STEPS_PER_TABLE = 3
 _PROGRESS = re.compile(r"^\[ (\d+)s \] thds: \d+ tps: ([\d.]+)")
 _TRANSACTIONS = re.compile(r"^\s*transactions:\s+(\d+)", re.MULTILINE)
@@ -90,7 +90,7 @@ class Sysbench:
 
         def watch(line: str) -> None:
             nonlocal steps
-            if _FILLED.match(line):
+            for _ in _FILLED.findall(line):  # its threads share a line at times
                 steps += 1
                 if progress:
                     progress(steps / (_STEPS_PER_TABLE * self.tables))

@@ -25,7 +25,7 @@ _PAUSES_SECONDS = (0.5, 30.0)
 _SOUND_SECONDS = 60.0
 """A worker that lived so long died of something new: the next one is started at once."""
 
-_GRACE_SECONDS = 60.0
+GRACE_SECONDS = 60.0
 """How long workers may take to finish what is in hand before they are killed."""
 
 
@@ -97,7 +97,7 @@ class Supervisor:
         for place in running:
             if place.process is not None:
                 place.process.terminate()
-        deadline = time.monotonic() + _GRACE_SECONDS
+        deadline = time.monotonic() + GRACE_SECONDS
         for place in running:
             if place.process is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -234,9 +235,16 @@ def _told_to_end(is_ending: threading.Event, *, is_supervised: bool) -> Generato
 
 
 def _watch_supervisor(is_ending: threading.Event) -> None:
+    """End when the supervisor is gone: in good order, or without when that takes longer than its patience."""
+    from setpoint.control.worker.supervisor import GRACE_SECONDS
+
     while os.read(sys.stdin.fileno(), 4096):
         pass
     is_ending.set()
+    time.sleep(GRACE_SECONDS)
+    sys.stderr.write("what was in hand did not end; the next worker takes it over. What stood where:\n")
+    faulthandler.dump_traceback()
+    os._exit(1)
 
 
 @contextmanager
